@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -40,12 +41,15 @@ def tail(text, characters=TAIL_CHARACTERS):
     if len(text) <= characters:
         return text
     kept = text[-characters:]
-    first, newline, rest = kept.partition("\n")
+    _first, newline, rest = kept.partition("\n")
     return rest if newline and rest else kept
 
 
 class CompletedCommand:
-    """What a command left: ``argv``, ``rc`` (negative: killed by that signal), ``stdout`` and ``stderr`` (text, the last 64 kB each), ``duration`` in seconds."""
+    """What a command left.
+
+    ``argv``; ``rc``, negative when a signal killed it; ``stdout`` and ``stderr``, text, the last 64 kB of each; ``duration`` in seconds.
+    """
 
     __slots__ = ("argv", "duration", "rc", "stderr", "stdout")
 
@@ -220,10 +224,8 @@ def _read(selector, stream, kept):
 
 
 def _close(stream):
-    try:
+    with contextlib.suppress(BrokenPipeError):
         stream.close()
-    except BrokenPipeError:
-        pass
 
 
 def _kill_group(process):

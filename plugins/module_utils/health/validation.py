@@ -74,7 +74,9 @@ def _entry(check, where, depth):
         raise _wrong(where, unknown[0], "is not a kind of check", "Use one of: {0}.".format(", ".join(HEALTH_OPTIONS)))
     given = sorted(kind for kind, options in check.items() if options is not None)
     if len(given) != 1:
-        raise _wrong(where, ", ".join(given) or "nothing", "is not exactly one kind of check", "Give one of {0} in each entry.".format(", ".join(HEALTH_OPTIONS)))
+        raise _wrong(
+            where, ", ".join(given) or "nothing", "is not exactly one kind of check", "Give one of {0} in each entry.".format(", ".join(HEALTH_OPTIONS))
+        )
     kind = given[0]
     where = "{0}.{1}".format(where, kind)
     if kind in ("any", "all"):

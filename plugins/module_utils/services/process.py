@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -124,7 +125,9 @@ class ProcessService(ServiceManager):
         try:
             return signal_number(name)
         except ValueError as error:
-            raise ValidationError("service.stop_signal: {0!r} is not a signal".format(name), hint="Use a name such as TERM, INT or QUIT.", cause=error) from error
+            raise ValidationError(
+                "service.stop_signal: {0!r} is not a signal".format(name), hint="Use a name such as TERM, INT or QUIT.", cause=error
+            ) from error
 
     def _alive(self):
         record = ProcessRecord.load(self.pid_path)
@@ -152,10 +155,8 @@ class ProcessService(ServiceManager):
         return True
 
     def _forget(self):
-        try:
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(self.pid_path)
-        except FileNotFoundError:
-            pass
 
     def _environment(self):
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}

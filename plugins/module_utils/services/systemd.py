@@ -107,7 +107,9 @@ class SystemdService(ServiceManager):
         try:
             result = self._systemctl([verb, "--", self.name], max(0.1, deadline_seconds))
         except DeploymentTimeoutError as error:
-            raise self.failure("systemctl {0} {1} did not end within {2:g} s".format(verb, self.name, deadline_seconds), DeploymentTimeoutError, error) from error
+            raise self.failure(
+                "systemctl {0} {1} did not end within {2:g} s".format(verb, self.name, deadline_seconds), DeploymentTimeoutError, error
+            ) from error
         if result.rc == 0:
             return
         load_state = self._show().get("LoadState")
