@@ -1,0 +1,35 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which code runs a provider's requests, by the provider's name."""
+
+from __future__ import annotations
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ProviderConfigurationError
+
+PROVIDERS = ("bare_metal",)
+
+
+def _known(provider):
+    if provider not in PROVIDERS:
+        raise ProviderConfigurationError(
+            "There is no provider {0!r}".format(provider),
+            hint="Set fraise_provider to one of: {0}".format(", ".join(PROVIDERS)),
+            context={"option": "provider", "value": provider},
+        )
+
+
+def provider_run(provider):
+    """The ``run`` of a provider; ProviderConfigurationError lists the choices."""
+    _known(provider)
+    from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.provider import run
+
+    return run
+
+
+def provider_argument_spec(provider):
+    """The options that the provider's module takes."""
+    _known(provider)
+    from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.provider import ARGUMENT_SPEC
+
+    return ARGUMENT_SPEC

@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment
+short_description: Open and close a deployment
+version_added: 0.1.0
+author:
+  - fraisier.deploy contributors (!UNKNOWN)
+description:
+  - With O(state=open) takes the lock of the fraise in its environment, makes the plan and writes the record; with O(state=closed) writes the outcome, frees the lock and fails the run if the deployment
+    did not succeed.
+  - Runs in the controller and needs no connection. Needs the callback P(fraisier.deploy.recorder#callback).
+  - In check mode nothing is locked or written, and closing prints the plan.
+extends_documentation_fragment:
+  - fraisier.deploy.attributes
+  - fraisier.deploy.attributes.actiongroup_deploy
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details:
+      - Each opening is a deployment of its own.
+options:
+  state:
+    description: What to do.
+    type: str
+    required: true
+    choices: [open, closed]
+  kind:
+    description: Whether this brings a new version or goes back to a good one.
+    type: str
+    default: deploy
+    choices: [deploy, rollback]
+  fraise:
+    description: The service, a group of the inventory. Required to open.
+    type: str
+  fraise_environment:
+    description: Where it runs, for example V(production). Required to open.
+    type: str
+  fraise_type:
+    description: The kind of service, V(api), V(etl) or V(scheduled).
+    type: str
+    default: api
+  version:
+    description: The version to bring. Required for O(kind=deploy); a rollback without it goes to the last good version.
+    type: str
+  provider:
+    description: How hosts run the release.
+    type: str
+    default: bare_metal
+  strategy:
+    description: In which order hosts change.
+    type: str
+    default: rolling
+  batches:
+    description: Widths of the batches, counts or percents of the hosts; the last one repeats.
+    type: raw
+    default: [1]
+  max_failed:
+    description: How many hosts may fail, a count or a percent, before the deployment is halted and undone.
+    type: raw
+    default: 0
+  reason:
+    description: Why, for the record.
+    type: str
+  wait:
+    description: Seconds to wait for the lock while another deployment holds it.
+    type: int
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Open
+  fraisier.deploy.deployment:
+    state: open
+    fraise: shop_api
+    fraise_environment: production
+    version: 1.4.2
+    batches: [1, "25%", "100%"]
+  run_once: true
+  register: fraisier_deployment
+
+- name: Close
+  fraisier.deploy.deployment:
+    state: closed
+  run_once: true
+"""
+
+RETURN = r"""
+identifier:
+  description: Name of the deployment, fraise, environment and a growing number.
+  returned: when opened outside check mode
+  type: str
+  sample: shop_api:production:12
+version:
+  description: The version that is brought.
+  returned: when opened
+  type: str
+  sample: 1.4.2
+last_good:
+  description: The version that was deployed with success last.
+  returned: when opened
+  type: str
+  sample: 1.4.1
+token:
+  description: The fencing token that hosts check.
+  returned: when opened outside check mode
+  type: int
+  sample: 1795342980
+plan:
+  description: Hosts, widths of the batches, the hosts of each batch and how many may fail.
+  returned: when opened
+  type: dict
+status:
+  description: How the deployment ended.
+  returned: when closed
+  type: str
+  sample: success
+reason:
+  description: Why it ended so.
+  returned: when closed
+  type: str
+hosts:
+  description: For each host its state, the version before and the version it serves.
+  returned: when closed
+  type: dict
+error:
+  description: The error with its code, category, message and hint.
+  returned: on failure
+  type: dict
+"""

@@ -1,0 +1,73 @@
+#!/usr/bin/python
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gate
+short_description: Ask whether the deployment may go on
+version_added: 0.1.0
+author:
+  - fraisier.deploy contributors (!UNKNOWN)
+description:
+  - Asks the recorder whether the lock is still held and the failure budget is not spent, and which hosts must be undone.
+  - A refusal is an answer with RV(go=false), never a failed task, so that the plays after it still run.
+  - Runs in the controller and needs no connection.
+extends_documentation_fragment:
+  - fraisier.deploy.attributes
+  - fraisier.deploy.attributes.actiongroup_deploy
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  at:
+    description: Which gate, before or after a batch, or when all batches have ended.
+    type: str
+    required: true
+    choices: [after, before, settle]
+"""
+
+EXAMPLES = r"""
+- name: May this batch go?
+  fraisier.deploy.gate:
+    at: before
+  run_once: true
+  register: fraisier_gate
+"""
+
+RETURN = r"""
+go:
+  description: Whether the deployment may go on.
+  returned: success
+  type: bool
+reason:
+  description: Why it may not.
+  returned: success
+  type: str
+failed:
+  description: Hosts that count against the failure budget.
+  returned: success
+  type: list
+  elements: str
+batch:
+  description: Number of the batch, from 1.
+  returned: success
+  type: int
+batches:
+  description: How many batches the plan has.
+  returned: success
+  type: int
+undo:
+  description: Hosts to undo, each with the version to go back to (none when it served nothing before). Empty but at O(at=settle) after a halt.
+  returned: success
+  type: dict
+last_good:
+  description: The version that was deployed with success last.
+  returned: success
+  type: str
+"""

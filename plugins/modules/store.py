@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: store
+short_description: Ask the store, or bring its schema up to date
+version_added: 0.1.0
+author:
+  - fraisier.deploy contributors (!UNKNOWN)
+description:
+  - Reads history, status and state of the store, or migrates its schema, and shows the answer as a table.
+  - Runs in the controller and needs no connection. Needs the callback P(fraisier.deploy.recorder#callback).
+extends_documentation_fragment:
+  - fraisier.deploy.attributes
+  - fraisier.deploy.attributes.actiongroup_deploy
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  query:
+    description:
+      - What to ask.
+      - V(migrate) brings the schema up to date; V(sql) gives the statements that a database administrator can read and apply by hand.
+    type: str
+    required: true
+    choices: [check, deployment, fleet, history, migrate, sql, status]
+  fraise:
+    description: Only this service.
+    type: str
+  fraise_environment:
+    description: Only this environment.
+    type: str
+  deployment:
+    description: The deployment to show with V(deployment), its identifier or id.
+    type: str
+  limit:
+    description: How many deployments V(history) shows at the most.
+    type: int
+    default: 20
+  answers:
+    description: Host to the version that it answered, shown beside what is recorded by V(status).
+    type: dict
+  show:
+    description: Whether to print the table.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Show the last deployments
+  fraisier.deploy.store:
+    query: history
+    fraise: shop_api
+    limit: 5
+"""
+
+RETURN = r"""
+answer:
+  description: The answer as values.
+  returned: success
+  type: raw
+lines:
+  description: The answer as a table, a line each.
+  returned: success
+  type: list
+  elements: str
+error:
+  description: The error with its code, category, message and hint.
+  returned: on failure
+  type: dict
+"""

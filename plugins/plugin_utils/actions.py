@@ -1,0 +1,57 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all actions of this collection share: validated arguments, one place where domain errors become results, redaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_native
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, is_secret_name, secret_values
+
+display = Display()
+
+
+class FraisierAction(ActionBase):  # type: ignore[misc]
+    """An action with an argument ``SPEC``; subclasses implement :meth:`act`, which returns a result or raises FraisierError."""
+
+    SPEC: dict[str, Any] = {}
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ansible's entry."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        variables = task_vars or {}
+        try:
+            _validation, arguments = self.validate_argument_spec(argument_spec=self.SPEC)
+            result.update(self.act(to_native(arguments), variables))
+        except FraisierError as error:
+            result.update(error.result or {})
+            result.update({"failed": True, "msg": f"{error} [{error.code}]", "error": error.to_dict()})
+        return result
+
+    def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The action's own work."""
+        raise ValidationError(f"{type(self).__name__} has no work to do", hint="Install the collection again")
+
+    @staticmethod
+    def redactor(arguments: dict[str, Any], task_vars: dict[str, Any]) -> Redactor:
+        """A redactor that knows the secrets among the arguments and the host's variables."""
+        known = secret_values(arguments)
+        for name, value in task_vars.items():
+            if is_secret_name(str(name)):
+                known |= secret_values({str(name): to_native(value)})
+        return Redactor(known)
+
+    @staticmethod
+    def say(*lines: str) -> None:
+        """Show lines to the person at the terminal, from a worker too."""
+        for line in lines:
+            display.display(line)

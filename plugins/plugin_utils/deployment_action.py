@@ -1,0 +1,158 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opening a deployment (lock, plan, record) and closing it (outcome, exit code)."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
+    ConfigurationError,
+    DeploymentError,
+    DeploymentLockedError,
+    NotFoundError,
+    ValidationError,
+)
+from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+STRATEGIES = ("rolling",)
+TYPES = ("api", "etl", "scheduled")
+WAIT_POLL_SECONDS = 15.0
+GOOD_ENDS = ("success",)
+
+
+class DeploymentAction(FraisierAction):
+    """The action ``deployment``: runs once, on the controller, with no connection."""
+
+    SPEC = {
+        "state": {"type": "str", "required": True, "choices": ["open", "closed"]},
+        "kind": {"type": "str", "default": "deploy", "choices": ["deploy", "rollback"]},
+        "fraise": {"type": "str"},
+        "fraise_environment": {"type": "str"},
+        "fraise_type": {"type": "str", "default": "api"},
+        "version": {"type": "str"},
+        "provider": {"type": "str", "default": "bare_metal"},
+        "strategy": {"type": "str", "default": "rolling"},
+        "batches": {"type": "raw", "default": [1]},
+        "max_failed": {"type": "raw", "default": 0},
+        "reason": {"type": "str"},
+        "wait": {"type": "int", "default": 0},
+    }
+    _requires_connection = False
+
+    def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Open or close."""
+        if arguments["state"] == "open":
+            return self._open(arguments, task_vars)
+        return self._close()
+
+    def _open(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all") or []]
+        check_request(arguments, hosts)
+        redactor = self.redactor(arguments, task_vars)
+        request = {
+            **{key: arguments[key] for key in ("kind", "fraise", "fraise_type", "provider", "strategy", "batches", "max_failed")},
+            "environment": arguments["fraise_environment"],
+            "version": arguments.get("version") or "",
+            "reason": redactor.text(arguments.get("reason") or ""),
+            "hosts": hosts,
+            "user": getpass.getuser(),
+            "owner_name": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getppid()})",
+            "check": bool(self._task.check_mode),
+        }
+        answer = self._ask_until(request, arguments["wait"])
+        deployment = answer["deployment"]
+        widths = "+".join(str(width) for width in deployment["plan"]["batches"])
+        name = deployment["identifier"] or f"{request['fraise']}:{request['environment']} (check mode)"
+        text = f"{name}: {request['kind']} {deployment['version']} on {len(hosts)} hosts in batches of {widths}, last good: {deployment['last_good'] or 'none'}"
+        return {"changed": not self._task.check_mode, "msg": text, **deployment}
+
+    def _ask_until(self, request: dict[str, Any], wait: int) -> dict[str, Any]:
+        """Ask for the lock; while another holds it, ask again until ``wait`` seconds are over."""
+        deadline = time.monotonic() + wait
+        told = False
+        while True:
+            try:
+                return call("open", **request)
+            except DeploymentLockedError as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                if not told:
+                    self.say(f"{error.message}; waiting up to {wait} s")
+                    told = True
+                time.sleep(min(left, _pause(error)))
+
+    def _close(self) -> dict[str, Any]:
+        answer = call("close")
+        deployment = answer["deployment"]
+        if self._task.check_mode:
+            lines = plan_lines(deployment, answer["checks"])
+        else:
+            lines = outcome_lines(deployment, answer)
+        self.say(*lines)
+        result = {"changed": False, "status": answer["status"], "reason": answer["reason"], "hosts": answer["hosts"], "deployment": deployment, "lines": lines}
+        if self._task.check_mode:
+            return self._closed_check(result, answer)
+        if answer["store_away"]:
+            self._display.warning(f"The store is away ({answer['store_away']}); the outcome waits on disk for the next run")
+        staged_only = answer["status"] == "aborted" and answer["reason"].startswith("staged only")
+        if answer["status"] not in GOOD_ENDS and not staged_only:
+            raise DeploymentError(
+                f"{deployment['identifier']} ended {answer['status']}: {answer['reason']}",
+                hint=f"Run: ansible-playbook fraisier.deploy.history -e deployment={deployment['identifier']}",
+                context={"status": answer["status"]},
+                result=result,
+            )
+        return result
+
+    @staticmethod
+    def _closed_check(result: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        failed = [name for name, host in answer["hosts"].items() if host["state"] in ("failed", "unreachable")]
+        if failed:
+            raise DeploymentError(f"The check found hosts that cannot be deployed to: {', '.join(failed)}", hint="See their messages above", result=result)
+        return result
+
+
+def _pause(error: DeploymentLockedError) -> float:
+    """Seconds until the next try: soon after the lease of a holder that may be dead ends, at the latest the poll interval."""
+    try:
+        expires = datetime.fromisoformat(str(error.context["expires_at"]))
+        left = (expires - datetime.now(UTC)).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return WAIT_POLL_SECONDS
+    return min(WAIT_POLL_SECONDS, max(0.5, left + 0.2))
+
+
+def check_request(arguments: dict[str, Any], hosts: list[str]) -> None:
+    """Refuse what cannot work before anything is locked or written; each error names the option, the value and the remedy."""
+    if not arguments.get("fraise"):
+        raise ValidationError("fraise is missing", hint="Name the service, a group of the inventory: -e fraise=shop_api", context={"option": "fraise"})
+    if not arguments.get("fraise_environment"):
+        raise ConfigurationError(
+            "fraise_environment is not set", hint="Set it once for the inventory, e.g. fraise_environment: production in group_vars/all.yml", context={"option": "fraise_environment"}
+        )
+    version = arguments.get("version")
+    if not version and arguments["kind"] == "deploy":
+        raise ValidationError("version is missing", hint="Give it with -e version=1.4.2", context={"option": "version"})
+    if version and not VERSION.fullmatch(version):
+        raise ValidationError(
+            f"version: {version!r} is not a version", hint="Letters, digits and . _ + - only, starting with a letter or digit, 128 at most", context={"option": "version", "value": version}
+        )
+    for option, value, choices in (("fraise_strategy", arguments["strategy"], STRATEGIES), ("fraise_type", arguments["fraise_type"], TYPES)):
+        if value not in choices:
+            raise ConfigurationError(f"{option}: there is no {value!r}", hint=f"One of: {', '.join(choices)}", context={"option": option, "value": value})
+    provider_argument_spec(arguments["provider"])
+    if not hosts:
+        raise NotFoundError(f"{arguments['fraise']} has no hosts in this run", hint="Look at the inventory and at --limit", context={"option": "fraise", "value": arguments["fraise"]})

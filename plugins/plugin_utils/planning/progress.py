@@ -1,0 +1,161 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a running deployment knows of its hosts, and what follows from it: may a batch go, who must be undone, how did it end. No I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+BAD = ("failed", "reverted", "unreachable")
+MAY_SERVE_NEW = ("active", "failed", "unreachable")
+
+
+@dataclass
+class HostProgress:
+    """One host of a deployment.
+
+    ``state``: pending, staged, active, reverted (went back by itself), failed, unreachable, undone, undo_failed. ``step``: the last step that
+    was tried. ``before``: the version it served when the deployment met it (None: nothing). ``serving``: the version it answered last.
+    """
+
+    name: str
+    state: str = "pending"
+    step: str = ""
+    before: str | None = None
+    serving: str | None = None
+    known: bool = False
+    shifted: bool = False
+    changed: bool = False
+    error: dict[str, Any] | None = None
+
+
+@dataclass
+class Decision:
+    """A gate's answer: ``go`` on or not; ``reason`` is one line for a person."""
+
+    go: bool
+    reason: str = ""
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Progress:
+    """The state machine of one deployment, fed with step outcomes by :meth:`record`."""
+
+    version: str
+    last_good: str | None
+    max_failed: int
+    hosts: dict[str, HostProgress]
+    halted: str = ""
+    lease_lost: bool = False
+    shift_began: bool = False
+    undo_began: bool = False
+    inspected: dict[str, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, version: str, last_good: str | None, hosts: list[str], max_failed: int) -> Progress:
+        """A deployment in which nothing has happened yet."""
+        return cls(version, last_good, max_failed, {name: HostProgress(name) for name in hosts})
+
+    def record(self, host: str, step: str, outcome: str, release: dict[str, Any] | None, error: dict[str, Any] | None, changed: bool | None = None) -> None:
+        """Take in one step's outcome: ok, unchanged, failed, reverted or unreachable. ``changed`` is None when the host could not say."""
+        entry = self.hosts.setdefault(host, HostProgress(host))
+        entry.step = step
+        release = release or {}
+        if step == "stage":
+            self._staged(entry, outcome, release)
+        elif step == "activate":
+            self._activated(entry, outcome, release, changed)
+        elif step == "revert":
+            entry.state = "undone" if outcome in ("ok", "unchanged") else "undo_failed"
+        elif step == "inspect" and outcome in ("ok", "unchanged"):
+            self.inspected[host] = release.get("version")
+        if "version" in release and step != "stage":
+            entry.serving = release["version"]
+        if error is not None:
+            entry.error = error
+
+    def _staged(self, entry: HostProgress, outcome: str, release: dict[str, Any]) -> None:
+        if outcome in ("ok", "unchanged"):
+            entry.state = "staged"
+            entry.before, entry.serving, entry.known = release.get("current"), release.get("current"), True
+        else:
+            entry.state = "unreachable" if outcome == "unreachable" else "failed"
+
+    def _activated(self, entry: HostProgress, outcome: str, release: dict[str, Any], changed: bool | None) -> None:
+        self.shift_began = True
+        entry.changed = changed is not False
+        if outcome in ("ok", "unchanged"):
+            entry.state, entry.shifted = "active", True
+            if entry.changed and "previous" in release:
+                entry.before, entry.known = release["previous"], True
+        elif outcome == "reverted":
+            entry.state = "reverted"
+        else:
+            # What a host did whose answer never came is not known: it counts as shifted until it has been asked.
+            entry.state = "unreachable" if outcome == "unreachable" else "failed"
+            entry.shifted = changed is not False
+
+    def note_failure(self, host: str, error: dict[str, Any]) -> None:
+        """A failure outside any step; a host whose own step has spoken already stays as it is."""
+        entry = self.hosts.get(host)
+        if entry is not None and entry.state in ("pending", "staged"):
+            entry.state, entry.error = "failed", error
+
+    def failed_hosts(self) -> list[str]:
+        """Hosts that count against the budget, unreachable ones included."""
+        return [entry.name for entry in self.hosts.values() if entry.state in BAD]
+
+    def may_go(self) -> Decision:
+        """Whether the next batch may go; over budget halts the deployment for good."""
+        if self.lease_lost:
+            self.halted = self.halted or "the lock went to another deployment (LEASE_LOST)"
+        failed = self.failed_hosts()
+        if not self.halted and len(failed) > self.max_failed:
+            self.halted = f"{len(failed)} of {len(self.hosts)} hosts failed ({', '.join(failed[:5])}{', ...' if len(failed) > 5 else ''}), allowed: {self.max_failed}"
+        return Decision(go=not self.halted, reason=self.halted, failed=failed)
+
+    def to_undo(self) -> dict[str, str | None]:
+        """Host to the version it must go back to (None: nothing served before). Empty when the deployment was not halted or may not act any more."""
+        if not self.halted or self.lease_lost:
+            return {}
+        targets = {}
+        for entry in self.hosts.values():
+            if not entry.shifted or entry.state not in MAY_SERVE_NEW:
+                continue
+            if entry.state == "active" and not entry.changed:
+                # It served the new version before we came: a run that was cut off left it so, unless that version is the good one.
+                if self.last_good is None or self.last_good == self.version:
+                    continue
+                targets[entry.name] = self.last_good
+            else:
+                targets[entry.name] = entry.before if entry.known else self.last_good
+        return targets
+
+    def outcome(self) -> tuple[str, str]:
+        """(status, reason) at the end, of contracts.md's statuses."""
+        states = [entry.state for entry in self.hosts.values()]
+        if self.lease_lost:
+            return "failed", self.halted or "the lock went to another deployment (LEASE_LOST)"
+        decision = self.may_go()
+        if not decision.go:
+            left = [entry.name for entry in self.hosts.values() if self._not_back(entry)]
+            if left:
+                return "rollback_failed", f"{decision.reason}; not proved to be back: {', '.join(left)}"
+            turned = any(state in ("undone", "reverted") for state in states)
+            return ("rolled_back" if turned else "failed"), decision.reason
+        if not self.shift_began:
+            return "aborted", "staged only: no batch was shifted in this run"
+        waiting = [entry.name for entry in self.hosts.values() if entry.state in ("pending", "staged")]
+        if waiting:
+            return "aborted", f"not every host was shifted in this run: {', '.join(waiting)}"
+        return "success", f"within budget, but failed: {', '.join(decision.failed)}" if decision.failed else ""
+
+    def _not_back(self, entry: HostProgress) -> bool:
+        if entry.state == "undo_failed":
+            return True
+        if not entry.shifted or entry.state not in MAY_SERVE_NEW:
+            return False
+        return entry.name in self.to_undo()

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entry of the side process: ``__main__.py ROOT EVENTS ANSWERS`` (folder of ansible_collections, two pipe descriptors). Started by the callback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import types
+from pathlib import Path
+
+
+def locate(root: str) -> None:
+    """Make ``ansible_collections`` mean the tree under ``root``, whatever other package of that name is installed."""
+    package = types.ModuleType("ansible_collections")
+    package.__path__ = [str(Path(root) / "ansible_collections")]
+    sys.modules["ansible_collections"] = package
+
+
+def read_settings(descriptor: int) -> tuple[dict[str, object], bytes]:
+    """The first line of the pipe, and what came behind it already."""
+    received = b""
+    while b"\n" not in received:
+        chunk = os.read(descriptor, 65536)
+        if not chunk:
+            raise SystemExit(1)
+        received += chunk
+    line, rest = received.split(b"\n", 1)
+    return json.loads(line)["settings"], rest
+
+
+def main() -> None:
+    """Serve one run. Niced, so that a busy controller is not slowed by being recorded."""
+    root, events, answers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    locate(root)
+    os.nice(5)
+    settings, rest = read_settings(events)
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.server import Server
+
+    os.set_blocking(events, False)
+    os.set_blocking(answers, False)
+    Server(settings, events, answers).serve(rest)
+
+
+if __name__ == "__main__":
+    main()

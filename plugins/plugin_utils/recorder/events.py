@@ -1,0 +1,93 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of a playbook run becomes an event: names, outcomes and times. Never arguments, never results beyond a failed task's message."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_native
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, secret_values
+
+MESSAGE_LIMIT = 1000
+
+
+class Emit(Protocol):
+    """How an event leaves: type, data, host."""
+
+    def __call__(self, event_type: str, data: dict[str, Any], host: str | None = None) -> None: ...
+
+
+class RunEvents:
+    """Builds the events of one run. Play and task ids repeat for each batch, so each event carries the batch too."""
+
+    def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
+        self.run = str(uuid7())
+        self._emit, self._clock = emit, clock
+        self._play: dict[str, Any] = {}
+        self._batches: dict[str, int] = {}
+        self._task: dict[str, Any] = {}
+        self._started: dict[tuple[str, str], float] = {}
+        self._redactor = Redactor()
+
+    def playbook_started(self, playbook: Any) -> None:
+        """Who runs what, where."""
+        self._emit("playbook.started", {"playbook": str(playbook._file_name), "user": getpass.getuser(), "controller": socket.gethostname()})
+
+    def play_started(self, play: Any) -> None:
+        """A play, or its next batch: Ansible announces each batch as a play with the same id."""
+        identifier = str(play._uuid)
+        self._batches[identifier] = self._batches.get(identifier, 0) + 1
+        if len(self._batches) == 1:
+            self._learn_secrets(play)
+        self._play = {"play": identifier, "batch": self._batches[identifier]}
+        self._emit("play.started", {**self._play, "name": self._redactor.text(play.get_name().strip())})
+
+    def _learn_secrets(self, play: Any) -> None:
+        manager = play.get_variable_manager()
+        inventory = manager._inventory
+        known = secret_values(to_native(dict(manager.extra_vars)))
+        for group in inventory.groups.values():
+            known |= secret_values(to_native(dict(group.get_vars())))
+        for host in inventory.get_hosts(ignore_limits=True, ignore_restrictions=True):
+            known |= secret_values(to_native(dict(host.vars)))
+        self._redactor = Redactor(known)
+
+    def task_started(self, task: Any) -> None:
+        """Remember the task; results name it."""
+        self._task = {"task": str(task._uuid), "name": self._redactor.text(str(task.get_name())), "action": str(task.action)}
+
+    def host_started(self, host: Any, task: Any) -> None:
+        """When a host began, for the duration."""
+        self._started[(str(host), str(task._uuid))] = self._clock()
+
+    def result(self, result: Any, outcome: str) -> None:
+        """One host's outcome of one task."""
+        task, host, values = result.task, str(result.host), result.result
+        started = self._started.pop((host, str(task._uuid)), None)
+        data: dict[str, Any] = {
+            **self._play,
+            "task": str(task._uuid),
+            "name": self._task.get("name") if self._task.get("task") == str(task._uuid) else self._redactor.text(str(task.get_name())),
+            "action": str(task.action),
+            "changed": bool(values.get("changed")),
+        }
+        if started is not None:
+            data["duration"] = round(self._clock() - started, 6)
+        if task.delegate_to:
+            data["delegated_to"] = self._redactor.text(str(task.delegate_to))
+        if outcome in ("failed", "unreachable"):
+            data["message"] = "no_log is set" if task.no_log else self._redactor.text(str(values.get("msg", "")))[:MESSAGE_LIMIT]
+            data["ignored"] = bool(task.ignore_errors if outcome == "failed" else task.ignore_unreachable)
+        self._emit(f"task.{outcome}", data, host)
+
+    def playbook_ended(self, stats: Any) -> None:
+        """The recap's numbers for each host."""
+        hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        self._emit("playbook.ended", {"hosts": hosts})

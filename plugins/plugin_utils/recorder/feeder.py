@@ -1,0 +1,162 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The callback's end of the recorder: starts it, feeds it events without ever waiting, and keeps what it did not confirm."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE, encode
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import Spool
+
+PIPE_BYTES = 1024 * 1024
+F_SETPIPE_SZ = 1031
+CLOSE_SECONDS = 8.0
+
+
+def collections_root() -> Path:
+    """The folder that holds ``ansible_collections``, from which this very file was loaded."""
+    return Path(__file__).resolve().parents[6]
+
+
+class Feeder:
+    """Numbers events, writes them to the recorder's pipe, and remembers each until the recorder says that it is safe.
+
+    Nothing here waits for the store: the pipe is not blocking, what does not fit stays in memory, and when the recorder is gone everything
+    unconfirmed goes to a spool file that the next run replays.
+    """
+
+    def __init__(self, run: str, settings: dict[str, Any]) -> None:
+        self.run = run
+        self.settings = settings
+        self.sent = 0
+        self.confirmed = 0
+        self.lost_recorder = ""
+        self._unconfirmed: deque[tuple[int, bytes]] = deque()
+        self._outgoing: deque[bytes] = deque()
+        self._answers = b""
+        self._report: dict[str, Any] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = self._back = -1
+        self._folder = ""
+
+    def start(self) -> None:
+        """Start the recorder in a session of its own and tell it the settings over the pipe (the store's URL holds a password: never argv)."""
+        self._folder = tempfile.mkdtemp(prefix="fraisier-")
+        socket_path = str(Path(self._folder) / "recorder.sock")
+        event_out, self._pipe = os.pipe()
+        self._back, answer_in = os.pipe()
+        for descriptor in (self._pipe, self._back):
+            os.set_blocking(descriptor, False)
+        try:
+            fcntl.fcntl(self._pipe, F_SETPIPE_SZ, PIPE_BYTES)
+        except OSError:
+            pass  # the kernel's limit for unprivileged pipes: 64 kB serves too, the rest waits in memory
+        program = Path(__file__).resolve().with_name("__main__.py")
+        self._process = subprocess.Popen(  # pylint: disable=consider-using-with
+            [sys.executable, "-P", str(program), str(collections_root()), str(event_out), str(answer_in)],
+            pass_fds=(event_out, answer_in),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        os.close(event_out)
+        os.close(answer_in)
+        os.environ[SOCKET_VARIABLE] = socket_path
+        self._outgoing.append(encode({"settings": {**self.settings, "run": self.run, "socket": socket_path, "controller": os.getpid()}}))
+        self._flush()
+
+    def emit(self, event_type: str, data: dict[str, Any], host: str | None = None) -> None:
+        """Send one event; never waits, never raises for the recorder's sake."""
+        self.sent += 1
+        event = {
+            "run": self.run,
+            "source": "callback",
+            "seq": self.sent,
+            "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "type": event_type,
+            "deployment": None,
+            "host": host,
+            "data": data,
+        }
+        line = encode(event)
+        self._unconfirmed.append((self.sent, line))
+        self._outgoing.append(line)
+        self._flush()
+        self._hear()
+
+    def close(self, patience: float = CLOSE_SECONDS) -> dict[str, Any]:
+        """Say that the run has ended and hear what became of the events: {sent, stored, spooled, notes: [...]}."""
+        self._outgoing.append(encode({"end": {"sent": self.sent}}))
+        deadline = time.monotonic() + patience
+        while not self.lost_recorder and self._report is None and time.monotonic() < deadline:
+            self._flush()
+            self._hear()
+            if self._report is None:
+                time.sleep(0.005)
+        report = {"sent": self.sent, "stored": 0, "spooled": 0, "notes": [], **(self._report or {})}
+        if self._report is None:
+            report["spooled"] += self._rescue()
+            report["stored"] = self.confirmed
+            report["notes"].append(self.lost_recorder or "the recorder did not answer in time")
+        self._release()
+        return report
+
+    def _flush(self) -> None:
+        while self._outgoing and not self.lost_recorder:
+            line = self._outgoing[0]
+            try:
+                written = os.write(self._pipe, line)
+            except BlockingIOError:
+                return
+            except OSError as exception:
+                self.lost_recorder = f"the recorder ended early ({exception.strerror})"
+                return
+            if written == len(line):
+                self._outgoing.popleft()
+            else:
+                self._outgoing[0] = line[written:]
+
+    def _hear(self) -> None:
+        try:
+            while chunk := os.read(self._back, 65536):
+                self._answers += chunk
+        except (BlockingIOError, OSError):
+            pass
+        *lines, self._answers = self._answers.split(b"\n")
+        for line in lines:
+            answer = json.loads(line)
+            self.confirmed = max(self.confirmed, int(answer.get("confirmed", 0)))
+            self._report = answer.get("report", self._report)
+        while self._unconfirmed and self._unconfirmed[0][0] <= self.confirmed:
+            self._unconfirmed.popleft()
+
+    def _rescue(self) -> int:
+        """Spool what the recorder never confirmed; returns how many events that is."""
+        spool = Spool(Path(self.settings["spool"]), self.settings["store_url"], f"{self.run}-callback")
+        return spool.append([line for _number, line in self._unconfirmed])
+
+    def _release(self) -> None:
+        for descriptor in (self._pipe, self._back):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._pipe = self._back = -1
+        os.environ.pop(SOCKET_VARIABLE, None)
+        if self._process is not None and not self.lost_recorder:
+            try:
+                self._process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                self.lost_recorder = "the recorder is still busy"

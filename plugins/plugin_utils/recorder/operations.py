@@ -1,0 +1,315 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operations that actions ask of the recorder: open, intent, outcome, gate, close, query. One open deployment a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
+    DatabaseConnectionError,
+    DeploymentError,
+    FraisierError,
+    LeaseLostError,
+    NoOpenDeploymentError,
+    NotFoundError,
+    ValidationError,
+)
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import answer_query, rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Lease, Opened, OpenRequest, Store
+
+Reply = Callable[[dict[str, Any]], None]
+RENEW_RETRY_SECONDS = 2.0
+
+
+@dataclass
+class OpenDeployment:
+    """The deployment of this run. ``lease`` and ``identity`` are None in check mode, which writes nothing."""
+
+    version: str
+    plan: dict[str, Any]
+    progress: Progress
+    identity: Opened | None
+    lease: Lease | None
+    closed: bool = False
+    next_renewal: float = 0.0
+    batches_seen: int = 0
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Operations:
+    """Answers the socket. Every method gets the request and a ``reply`` that may be called now or once something is safe in the store."""
+
+    def __init__(self, settings: dict[str, Any], sink: Sink, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings, self.sink, self.clock = settings, sink, clock
+        self.run: str = settings["run"]
+        self.current: OpenDeployment | None = None
+        self._numbers = 0
+
+    def handle(self, request: dict[str, Any], reply: Reply) -> None:
+        """Route one request; what is wrong with it is answered, never raised."""
+        operation = str(request.get("op"))
+        method = getattr(self, f"_op_{operation}", None)
+        try:
+            if method is None:
+                raise ValidationError(f"Unknown operation {operation}", hint="The recorder and the actions are of different versions: install the collection again")
+            method(request, reply)
+        except FraisierError as error:
+            reply({"ok": False, "error": error.to_dict()})
+
+    def emit(self, event_type: str, data: dict[str, Any], host: str | None = None, done: Callable[[], None] | None = None) -> None:
+        """Record an event of the open deployment; in check mode only ``done`` happens."""
+        current = self.current
+        if current is None or current.identity is None:
+            if done:
+                done()
+            return
+        self._numbers += 1
+        event = Event(
+            run=self.run,
+            source="recorder",
+            seq=self._numbers,
+            at=datetime.now(UTC),
+            type=event_type,
+            deployment=current.identity.id,
+            host=host,
+            data=data,
+        )
+        self.sink.submit(event, done)
+
+    # -- open ---------------------------------------------------------------------------------------------------------------------------------
+
+    def _op_open(self, request: dict[str, Any], reply: Reply) -> None:
+        if self.current is not None and not self.current.closed:
+            raise DeploymentError("A deployment is open in this run already", hint="One playbook run brings one fraise to one version; start another run for the next")
+        hosts = list(request["hosts"])
+        batch_widths(len(hosts), request["batches"])
+        allowance(len(hosts), request["max_failed"], "rolling_max_failed")
+
+        def ask(store: Store) -> dict[str, Any]:
+            return self._open_in_store(store, request, hosts)
+
+        def done(answer: Any, failure: FraisierError | None) -> None:
+            if failure is not None:
+                reply({"ok": False, "error": failure.to_dict()})
+                return
+            self._opened(request, answer)
+            reply({"ok": True, "deployment": self.describe()})
+
+        self.sink.ask(Job(ask, done))
+
+    def _open_in_store(self, store: Store, request: dict[str, Any], hosts: list[str]) -> dict[str, Any]:
+        """In the store's thread: find the version of a rollback, plan, and (but for check mode) take the lock and write the deployment."""
+        fraise, environment = request["fraise"], request["environment"]
+        version = request.get("version") or ""
+        if not version:
+            if request["kind"] != "rollback":
+                raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
+            version = rollback_target(store, fraise, environment)
+        widths = batch_widths(len(hosts), request["batches"])
+        plan = {
+            "version": version,
+            "hosts": hosts,
+            "batches": widths,
+            "groups": split(hosts, widths),
+            "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
+        }
+        if request.get("check"):
+            good = store.last_good(fraise, environment)
+            return {"version": version, "plan": plan, "identity": None, "good": good.version if good else None}
+        opened = store.open_deployment(
+            OpenRequest(
+                run=self.run,
+                owner=str(uuid7()),
+                owner_name=request["owner_name"],
+                fraise=fraise,
+                fraise_type=request["fraise_type"],
+                environment=environment,
+                kind=request["kind"],
+                version=version,
+                provider=request["provider"],
+                strategy=request["strategy"],
+                reason=request.get("reason") or "",
+                user=request["user"],
+                hosts=hosts,
+                plan=plan,
+                options=request.get("options") or {},
+                lease_seconds=float(self.settings["lease"]),
+                at=datetime.now(UTC),
+            )
+        )
+        return {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version}
+
+    def _opened(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
+        identity: Opened | None = answer["identity"]
+        plan = answer["plan"]
+        self.current = OpenDeployment(
+            version=answer["version"],
+            plan=plan,
+            progress=Progress.start(answer["version"], answer["good"], plan["hosts"], plan["max_failed"]),
+            identity=identity,
+            lease=identity.lease if identity else None,
+            next_renewal=self.clock() + float(self.settings["heartbeat"]),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The open deployment as actions return it."""
+        current = self._open()
+        identity = current.identity
+        return {
+            "id": identity.id if identity else None,
+            "identifier": identity.identifier if identity else None,
+            "number": identity.number if identity else None,
+            "version": current.version,
+            "last_good": current.progress.last_good,
+            "token": current.lease.token if current.lease else None,
+            "plan": current.plan,
+        }
+
+    def _open(self) -> OpenDeployment:
+        if self.current is None:
+            raise NoOpenDeploymentError("No deployment is open in this run", hint="Start with the action fraisier.deploy.deployment and state=open, as the playbook fraisier.deploy.deploy does")
+        return self.current
+
+    # -- steps --------------------------------------------------------------------------------------------------------------------------------
+
+    def _op_intent(self, request: dict[str, Any], reply: Reply) -> None:
+        if self.current is None:
+            reply({"ok": True, "step_id": None, "fence": None})
+            return
+        current = self.current
+        if current.progress.lease_lost and request["step"] != "inspect":
+            raise LeaseLostError("Another deployment has taken the lock; this one changes nothing more", hint="Look at the playbook fraisier.deploy.status, then deploy again")
+        step_id = str(uuid7())
+        fence = {"token": current.lease.token, "owner": current.lease.owner} if current.lease else None
+        data = {"step_id": step_id, **{key: request.get(key) for key in ("step", "version", "attempt", "batch")}}
+        data["target"] = data.pop("version")
+        self.emit("step.intent", data, request["host"], lambda: reply({"ok": True, "step_id": step_id, "fence": fence}))
+
+    def _op_outcome(self, request: dict[str, Any], reply: Reply) -> None:
+        if self.current is None:
+            reply({"ok": True})
+            return
+        host, step = request["host"], request["step"]
+        self.current.progress.record(host, step, request["outcome"], request.get("release"), request.get("error"), request.get("changed"))
+        self.current.checks.setdefault(host, {})[step] = {key: request.get(key) for key in ("changed", "outcome", "release", "error")}
+        keys = ("step_id", "step", "outcome", "changed", "release", "health", "timings", "error")
+        self.emit("step.outcome", {key: request.get(key) for key in keys}, host, lambda: reply({"ok": True}))
+
+    def observe(self, event: Event) -> None:
+        """A task that failed before its action could speak (an undefined variable, refused options) counts as that host's failure."""
+        current = self.current
+        if current is None or current.closed or event.host is None or event.type not in ("task.failed", "task.unreachable"):
+            return
+        message = str(event.data.get("message", ""))
+        current.progress.note_failure(event.host, {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": f"See the task {event.data.get('name')}"})
+
+    # -- gates --------------------------------------------------------------------------------------------------------------------------------
+
+    def _op_gate(self, request: dict[str, Any], reply: Reply) -> None:
+        current = self._open()
+        if request["at"] == "before":
+            current.batches_seen += 1
+        if self.settings.get("required") and self.sink.away and current.lease is not None:
+            current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
+        decision = current.progress.may_go()
+        undo = current.progress.to_undo() if request["at"] == "settle" else {}
+        if undo:
+            current.progress.undo_began = True
+        answer = {
+            "go": decision.go,
+            "reason": decision.reason,
+            "failed": decision.failed,
+            "batch": current.batches_seen,
+            "batches": len(current.plan["batches"]),
+            "undo": undo,
+            "last_good": current.progress.last_good,
+        }
+        self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer}))
+
+    # -- close --------------------------------------------------------------------------------------------------------------------------------
+
+    def _op_close(self, request: dict[str, Any], reply: Reply) -> None:
+        current = self._open()
+        status, reason = current.progress.outcome()
+        hosts = {
+            entry.name: {"state": entry.state, "before": entry.before, "serving": entry.serving, "step": entry.step, "error": entry.error}
+            for entry in current.progress.hosts.values()
+        }
+        answer = {"status": status, "reason": reason, "hosts": hosts, "inspected": current.progress.inspected, "checks": current.checks}
+        answer["deployment"] = self.describe()
+        self.close(status, reason, lambda: reply({"ok": True, **answer, "store_away": self.sink.away}))
+
+    def close(self, status: str, reason: str, done: Callable[[], None] | None = None) -> None:
+        """Write the outcome; the lock goes free with it when it is still ours."""
+        current = self._open()
+        errors = [entry.error for entry in current.progress.hosts.values() if entry.error]
+        lease = current.lease
+        data = {
+            "status": status,
+            "reason": reason,
+            "error": errors[0] if errors and status != "success" else None,
+            "finished_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "token": lease.token if lease else None,
+            "owner": lease.owner if lease else None,
+        }
+        self.emit("deployment.closed", data, None, done)
+        current.closed = True
+
+    def controller_gone(self) -> float:
+        """The controller ended without closing: mark it, keep nothing alive, and say for how many seconds its workers may still act."""
+        current = self.current
+        if current is None or current.closed or current.lease is None:
+            return 0.0
+        self.emit("deployment.interrupted", {"reason": "the controller ended before the deployment was closed"})
+        current.closed = True
+        return max(0.0, (current.lease.expires_at - datetime.now(UTC)).total_seconds())
+
+    def run_ended(self) -> None:
+        """The playbook ended in order, but its close play never ran: say so and let the lock go, for no worker is left."""
+        current = self.current
+        if current is not None and not current.closed:
+            self.close("interrupted", "the playbook ended before its close play")
+
+    # -- lease and questions ------------------------------------------------------------------------------------------------------------------
+
+    def keep_lease(self) -> float:
+        """Renew the lease when it is due; seconds until the next look."""
+        current = self.current
+        if current is None or current.closed or current.lease is None or current.progress.lease_lost:
+            return 3600.0
+        wait = current.next_renewal - self.clock()
+        if wait > 0:
+            return wait
+        current.next_renewal = self.clock() + float(self.settings["heartbeat"])
+        lease = current.lease
+
+        def done(answer: Any, failure: FraisierError | None) -> None:
+            if isinstance(answer, Lease):
+                current.lease = answer
+            elif isinstance(failure, LeaseLostError):
+                current.progress.lease_lost = True
+                current.progress.halted = f"LEASE_LOST: {failure.message}"
+                self.emit("lease.lost", failure.to_dict())
+            elif isinstance(failure, DatabaseConnectionError):
+                current.next_renewal = self.clock() + RENEW_RETRY_SECONDS
+
+        self.sink.ask(Job(lambda store: store.renew_lease(lease, float(self.settings["lease"])), done))
+        return float(self.settings["heartbeat"])
+
+    def _op_query(self, request: dict[str, Any], reply: Reply) -> None:
+        def done(answer: Any, failure: FraisierError | None) -> None:
+            reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "answer": answer})
+
+        if request.get("query") not in ("history", "status", "fleet", "deployment", "check", "migrate", "sql"):
+            raise NotFoundError(f"Unknown query {request.get('query')}", hint="One of: check, deployment, fleet, history, migrate, sql, status")
+        self.sink.ask(Job(lambda store: answer_query(store, request), done))

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions to the store that playbooks ask: history, status, the target of a rollback, the state of the schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+
+
+def rollback_target(store: Store, fraise: str, environment: str) -> str:
+    """The version a rollback without ``version`` goes to.
+
+    After a deployment that left the fleet in doubt (interrupted, failed, rollback_failed, aborted) that is the last good version; otherwise the good
+    one before it. Never one that failed or was rolled back. Raises NotFoundError when there is none.
+    """
+    good = store.last_good(fraise, environment)
+    latest = store.history(fraise, environment, limit=1)
+    if good is not None and latest and latest[0]["status"] not in ("success", "rolled_back"):
+        return str(good.version)
+    earlier = store.last_good(fraise, environment, before=good.version) if good is not None else None
+    if earlier is None:
+        raise NotFoundError(
+            f"{fraise} in {environment} has no earlier version that was deployed with success",
+            hint="Look at the playbook fraisier.deploy.history, or name a version with -e version=",
+        )
+    return str(earlier.version)
+
+
+def answer_query(store: Store, request: dict[str, Any]) -> Any:
+    """The answer to one ``query`` request, plain values only."""
+    fraise, environment = request.get("fraise"), request.get("environment")
+    query = request["query"]
+    if query == "history":
+        return store.history(fraise, environment, limit=int(request.get("limit") or 20))
+    if query == "status":
+        return {"status": store.status(fraise, environment), "fleet": store.fleet(fraise, environment)}
+    if query == "fleet":
+        return store.fleet(fraise, environment)
+    if query == "deployment":
+        found = store.deployment(str(request.get("deployment")))
+        if found is None:
+            raise NotFoundError(f"No deployment {request.get('deployment')} in the store", hint="Look at the playbook fraisier.deploy.history")
+        return found
+    if query == "migrate":
+        applied = store.migrate()
+        return {"applied": applied, "schema": _schema(store)}
+    if query == "sql":
+        return {"sql": store.offline_sql(store.dialect), "dialect": store.dialect}
+    return {**store.check(), "schema": _schema(store)}
+
+
+def _schema(store: Store) -> dict[str, Any]:
+    state = store.schema()
+    return {"dialect": store.dialect, "current": state.current, "head": state.head, "pending": list(state.pending)}

@@ -1,0 +1,244 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The side process: one loop over the event pipe, the action socket, the controller's life and the lease."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ConfigurationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.operations import Operations
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import encode
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import Spool
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
+
+TICK_SECONDS = 0.5
+FLUSH_SECONDS = 5.0
+AWAY_PATIENCE_SECONDS = 2.0
+
+
+class Connection:
+    """One action's connection: bytes in until a line is whole, one answer out."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+        self.received = b""
+
+    def reply(self, message: dict[str, Any]) -> None:
+        """Send the answer and close; an action that has gone is no harm."""
+        try:
+            self.link.settimeout(2.0)
+            self.link.sendall(encode(message))
+        except OSError:
+            pass
+        finally:
+            self.link.close()
+
+
+class Server:
+    """Joins the wire, the sink and the operations, until the run has ended."""
+
+    def __init__(self, settings: dict[str, Any], events: int, answers: int) -> None:
+        self.settings, self._events, self._answers = settings, events, answers
+        self._selector = selectors.DefaultSelector()
+        self._wake_out, self._wake_in = socket.socketpair()
+        self._wake_out.setblocking(False)
+        self._wake_in.setblocking(False)
+        spool = Spool(Path(settings["spool"]), settings["store_url"], settings["run"])
+        self.sink = Sink(self._connect, self._prepare, spool, settings["store_url"], self._wake)
+        self.operations = Operations(settings, self.sink)
+        self._buffer = b""
+        self._confirmed = self._told = 0
+        self._sent: int | None = None
+        self._alive = True
+        self._linger_until = 0.0
+        self._pidfd = -1
+
+    def _connect(self) -> Store:
+        return Store.connect(self.settings["store_url"], timeout=float(self.settings["timeout"]))
+
+    def _prepare(self, store: Store) -> None:
+        state = store.schema()
+        if not state.pending:
+            return
+        if not self.settings["auto_migrate"]:
+            raise ConfigurationError(
+                f"The store's schema is at {state.current or 'nothing'}, this collection needs {state.head}",
+                hint="Run: ansible-playbook fraisier.deploy.store -e store=migrate",
+            )
+        store.migrate()
+
+    def _wake(self) -> None:
+        try:
+            self._wake_in.send(b"w")
+        except OSError:
+            pass  # full: the loop is awake already
+
+    def serve(self, initial: bytes) -> None:
+        """Run until the playbook has ended (or died) and everything is stored or spooled."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        listener = self._listen()
+        self._watch_controller()
+        self._selector.register(self._events, selectors.EVENT_READ, self._read_events)
+        self._selector.register(self._wake_out, selectors.EVENT_READ, self._drain_wakes)
+        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+        self.sink.start()
+        self._take(initial)
+        while not self._finished():
+            timeout = min(TICK_SECONDS, max(0.0, self.operations.keep_lease()) if self._alive else TICK_SECONDS)
+            for key, _mask in self._selector.select(timeout):
+                callback: Callable[[], None] = key.data
+                callback()
+            if self._alive and self._pidfd < 0 and os.getppid() != self.settings["controller"]:
+                self._controller_ended()
+            self.sink.pump()
+            self._confirm()
+        self._farewell()
+        listener.close()
+        Path(self.settings["socket"]).unlink(missing_ok=True)
+        self._remove_folder()
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        previous = os.umask(0o177)
+        try:
+            listener.bind(self.settings["socket"])
+        finally:
+            os.umask(previous)
+        listener.listen(256)
+        listener.setblocking(False)
+        return listener
+
+    def _watch_controller(self) -> None:
+        """By pidfd: a pipe's end says nothing, for forked workers hold it open after the controller was killed."""
+        try:
+            self._pidfd = os.pidfd_open(self.settings["controller"])
+        except (AttributeError, OSError):
+            return
+        self._selector.register(self._pidfd, selectors.EVENT_READ, self._controller_ended)
+
+    def _controller_ended(self) -> None:
+        if self._pidfd >= 0:
+            self._selector.unregister(self._pidfd)
+        self._alive = False
+        self._read_events()
+        if self._sent is None:
+            self._linger_until = time.monotonic() + self.operations.controller_gone()
+
+    def _accept(self, listener: socket.socket) -> None:
+        link, _address = listener.accept()
+        link.setblocking(False)
+        connection = Connection(link)
+        self._selector.register(link, selectors.EVENT_READ, lambda: self._read_request(connection))
+
+    def _read_request(self, connection: Connection) -> None:
+        try:
+            chunk = connection.link.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        connection.received += chunk
+        if chunk and not connection.received.endswith(b"\n"):
+            return
+        self._selector.unregister(connection.link)
+        if not connection.received.endswith(b"\n"):
+            connection.link.close()
+            return
+        # What the callback wrote before this action was started lies in the pipe: take it in first, so that rows keep the order of deeds.
+        self._read_events()
+        self.operations.handle(json.loads(connection.received), connection.reply)
+
+    def _read_events(self) -> None:
+        try:
+            while chunk := os.read(self._events, 1 << 20):
+                self._take(chunk)
+        except BlockingIOError:
+            pass
+
+    def _take(self, chunk: bytes) -> None:
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "end" in message:
+                self._sent = int(message["end"]["sent"])
+                self.operations.run_ended()
+            else:
+                self._submit(message)
+
+    def _submit(self, message: dict[str, Any]) -> None:
+        identity = self.operations.current.identity if self.operations.current else None
+        event = Event(
+            run=message["run"],
+            source=message["source"],
+            seq=int(message["seq"]),
+            at=datetime.fromisoformat(message["at"]),
+            type=message["type"],
+            deployment=identity.id if identity else None,
+            host=message["host"],
+            data=message["data"],
+        )
+        self.operations.observe(event)
+        self.sink.submit(event, lambda: self._safe(event.seq))
+
+    def _safe(self, number: int) -> None:
+        self._confirmed = max(self._confirmed, number)
+
+    def _confirm(self) -> None:
+        if self._confirmed > self._told:
+            self._told = self._confirmed
+            self._answer({"confirmed": self._confirmed})
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        try:
+            os.write(self._answers, encode(message))
+        except OSError:
+            pass  # the controller has gone, or does not read: the numbers are cumulative
+
+    def _drain_wakes(self) -> None:
+        try:
+            while self._wake_out.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def _finished(self) -> bool:
+        if self._sent is None and self._alive:
+            return False
+        return self.sink.drained() and time.monotonic() >= self._linger_until
+
+    def _farewell(self) -> None:
+        """Wait a moment for a store that is away, count what is stored, tell the callback, end the writer."""
+        deadline = time.monotonic() + AWAY_PATIENCE_SECONDS
+        while self.sink.away and time.monotonic() < deadline:
+            time.sleep(0.1)
+            self.sink.pump()
+        counted: list[int] = []
+        if not self.sink.away:
+            self.sink.ask(Job(lambda store: store.count_events(self.settings["run"], "callback"), lambda answer, _failure: counted.append(answer or 0)))
+            deadline = time.monotonic() + FLUSH_SECONDS
+            while not counted and time.monotonic() < deadline:
+                time.sleep(0.002)
+                self.sink.pump()
+        stored = counted[0] if counted else self.sink.stored["callback"]
+        report = {"stored": stored, "spooled": self.sink.spooled["callback"], "away": self.sink.away, "notes": self.sink.notes}
+        self._answer({"confirmed": self._confirmed, "report": report})
+        self.sink.stop()
+
+    def _remove_folder(self) -> None:
+        try:
+            Path(self.settings["socket"]).parent.rmdir()
+        except OSError:
+            pass

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One step of a release on one host: tell the recorder what is meant, do it through the host call, tell it what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, NotFoundError
+from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import HostCall
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
+
+STATES = {"stage": "staged", "activate": "active", "verify": "inspected", "revert": "active", "retire": "pruned", "inspect": "inspected"}
+RECONNECT_PAUSE_SECONDS = 2.0
+
+
+class ReleaseStep(FraisierAction):
+    """The action ``release``: chooses the provider, and keeps the record true whatever happens to the call."""
+
+    SPEC = {
+        "step": {"type": "str", "required": True, "choices": sorted(STATES)},
+        "provider": {"type": "str", "required": True},
+        "options": {"type": "dict", "required": True},
+        "reconnect": {"type": "int", "default": 0},
+    }
+
+    def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Intent, host call, outcome."""
+        step, provider = arguments["step"], arguments["provider"]
+        options = {key: value for key, value in arguments["options"].items() if value is not None}
+        options["state"] = "inactive" if step == "revert" and not options.get("release") else STATES[step]
+        provider_argument_spec(provider)
+        host = str(task_vars["inventory_hostname"])
+        archive = self._controller_archive(options) if step == "stage" else None
+        intent = call("intent", host=host, step=step, version=options.get("release"), attempt=1)
+        if intent["fence"] and options["state"] != "inspected":
+            options["fence"] = intent["fence"]
+        redactor = self.redactor(arguments, task_vars)
+        report: dict[str, Any] = {"step_id": intent["step_id"], "host": host, "step": step}
+        try:
+            result = self._call_host(provider, options, archive, task_vars, arguments["reconnect"])
+        except AnsibleConnectionFailure as exception:
+            failure = {"code": "PROVIDER_CONNECTION_ERROR", "category": "NETWORK", "infrastructure": True, "message": redactor.text(str(exception)), "hint": "Is the host up?"}
+            call("outcome", **report, outcome="unreachable", error=failure)
+            raise
+        except FraisierError as error:
+            call("outcome", **report, outcome="failed", changed=False, error=redactor.clean(error.to_dict()))
+            raise
+        except AnsibleError as exception:
+            failure = {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": redactor.text(str(exception)), "hint": "See the task's message"}
+            call("outcome", **report, outcome="failed", error=failure)
+            raise
+        call("outcome", **report, **redactor.clean(_outcome(result)))
+        result["step"] = step
+        return result
+
+    def _call_host(self, provider: str, options: dict[str, Any], archive: Path | None, task_vars: dict[str, Any], reconnect: int) -> dict[str, Any]:
+        """The call itself; a host that is away (it may be rebooting) is tried again for ``reconnect`` seconds."""
+        deadline = time.monotonic() + reconnect
+        while True:
+            try:
+                return HostCall(self, task_vars).call(provider, options, archive)
+            except AnsibleConnectionFailure:
+                if time.monotonic() + RECONNECT_PAUSE_SECONDS >= deadline:
+                    raise
+                time.sleep(RECONNECT_PAUSE_SECONDS)
+                self._connection.reset()
+
+    def _controller_archive(self, options: dict[str, Any]) -> Path | None:
+        """The archive on the controller that must travel to the host, with its sha256 filled in; None for URLs, git and archives on the host."""
+        source = options.get("source") or {}
+        archive = source.get("archive") if isinstance(source, dict) else None
+        if not isinstance(archive, dict) or not archive.get("src") or "://" in str(archive["src"]):
+            return None
+        archive = dict(archive)
+        options["source"] = {**source, "archive": archive}
+        if archive.pop("remote_src", False):
+            return None
+        try:
+            path = Path(self._find_needle("files", archive["src"]))
+        except AnsibleError as exception:
+            raise NotFoundError(
+                f"fraise_source.archive.src: {archive['src']} is not on the controller",
+                hint="Give a path relative to the playbook or absolute, a URL, or remote_src: true for a file on the host",
+                context={"option": "fraise_source.archive.src", "value": archive["src"]},
+            ) from exception
+        if not path.is_file():
+            raise NotFoundError(f"fraise_source.archive.src: {path} is not a file", hint="Give an archive: .tar.gz, .tar.xz, .tar.bz2, .tar or .zip")
+        if not archive.get("sha256"):
+            with path.open("rb") as stream:
+                archive["sha256"] = hashlib.file_digest(stream, "sha256").hexdigest()
+        return path
+
+
+def _outcome(result: dict[str, Any]) -> dict[str, Any]:
+    """What the recorder keeps of a module result."""
+    failed = bool(result.get("failed"))
+    if failed:
+        name = "reverted" if result.get("reverted") else "failed"
+        error = result.get("error") or {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": str(result.get("msg", ""))}
+    else:
+        name, error = ("ok" if result.get("changed") else "unchanged"), None
+    return {
+        "outcome": name,
+        "changed": bool(result["changed"]) if "changed" in result else None,
+        "release": result.get("release"),
+        "health": result.get("health"),
+        "timings": result.get("timings"),
+        "error": error,
+    }
+
+

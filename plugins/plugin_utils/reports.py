@@ -1,0 +1,141 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables and summaries for people: the plan, an outcome, history, status. Pure: values in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Left-aligned columns; empty cells show as a dash."""
+    cells = [[str(cell) if cell not in (None, "") else "-" for cell in row] for row in rows]
+    widths = [max(len(line[column]) for line in [list(head), *cells]) for column in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in [list(head), *cells]]
+
+
+def plan_lines(deployment: dict[str, Any], checks: dict[str, dict[str, Any]]) -> list[str]:
+    """What a deployment would do, host by host, from the answers that check mode gave."""
+    plan = deployment["plan"]
+    batch_of = {host: number for number, group in enumerate(plan["groups"], start=1) for host in group}
+    rows = []
+    for host in plan["hosts"]:
+        stage = checks.get(host, {}).get("stage") or {}
+        current = _serving(stage)
+        rows.append((batch_of[host], host, current, plan["version"], _would(stage, current, plan["version"])))
+    widths = ", ".join(str(width) for width in plan["batches"])
+    head = [f"Plan: {plan['version']} on {len(plan['hosts'])} hosts, batches of {widths}, hosts that may fail: {plan['max_failed']}. Nothing was changed."]
+    return head + table(("BATCH", "HOST", "CURRENT", "TARGET", "WOULD RUN"), rows)
+
+
+def _serving(step: dict[str, Any]) -> str | None:
+    release = step.get("release") or {}
+    return release.get("current")
+
+
+def _would(stage: dict[str, Any], current: str | None, target: str) -> str:
+    if not stage:
+        return "not asked"
+    if stage.get("outcome") in ("failed", "unreachable", "reverted"):
+        return str((stage.get("error") or {}).get("message", "cannot be staged"))[:80]
+    steps = ["stage"] if stage.get("changed") else []
+    if current != target:
+        steps += ["activate", "verify", "retire old releases"]
+    return ", ".join(steps) or "nothing"
+
+
+def outcome_lines(deployment: dict[str, Any], answer: dict[str, Any]) -> list[str]:
+    """How a deployment ended, host by host."""
+    rows = []
+    for name, host in answer["hosts"].items():
+        error = host.get("error") or {}
+        note = f"{error.get('code')}: {error.get('message')}" if error else ""
+        serving = answer["inspected"].get(name, host["serving"])
+        rows.append((name, host["state"], host["before"], serving, note[:100]))
+    reason = f": {answer['reason']}" if answer["reason"] else ""
+    head = [f"{deployment['identifier']}: {deployment['version']} {answer['status']}{reason}"]
+    return head + table(("HOST", "STATE", "BEFORE", "SERVES", "NOTE"), rows)
+
+
+def report_lines(query: str, answer: Any, answers: dict[str, Any] | None = None) -> list[str]:
+    """The answer to a query of the action ``store`` as lines."""
+    if query == "history":
+        return _history(answer)
+    if query == "status":
+        return _status(answer, answers)
+    if query == "fleet":
+        return table(("FRAISE", "ENVIRONMENT", "HOST", "VERSION", "SINCE"), [[row.get(key) for key in ("fraise", "environment", "host", "version", "at")] for row in answer])
+    if query == "deployment":
+        return _deployment(answer)
+    if query == "sql":
+        return str(answer["sql"]).splitlines()
+    return _check(answer)
+
+
+def moment(value: Any) -> str:
+    """A time stamp in UTC, to the second."""
+    if isinstance(value, str) and value:
+        value = datetime.fromisoformat(value)
+    return value.strftime("%Y-%m-%d %H:%M:%SZ") if isinstance(value, datetime) else ""
+
+
+def _seconds(value: Any) -> str:
+    return f"{float(value):.1f} s" if value is not None else ""
+
+
+def _history(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["No deployments in the store"]
+    cells = [
+        (row["identifier"], row.get("kind"), row.get("old_version"), row["version"], row["status"], moment(row["started_at"]), _seconds(row.get("duration_seconds")), row.get("user"), row.get("reason"))
+        for row in rows
+    ]
+    return table(("DEPLOYMENT", "KIND", "FROM", "TO", "STATUS", "STARTED", "TOOK", "BY", "REASON"), cells)
+
+
+def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]:
+    if not answer["status"]:
+        return ["No deployments in the store"]
+    cells = [
+        (row["fraise"], row["environment"], row.get("current_version"), row.get("last_status"), moment(row.get("last_deployed_at")), row.get("lock_owner"))
+        for row in answer["status"]
+    ]
+    lines = table(("FRAISE", "ENVIRONMENT", "VERSION", "LAST DEPLOYMENT", "AT", "LOCKED BY"), cells)
+    head = ["FRAISE", "HOST", "RECORDED", "SINCE"]
+    rows = []
+    for row in answer["fleet"]:
+        line = [row["fraise"], row["host"], row.get("version"), moment(row.get("at"))]
+        if answers is not None:
+            line += list(_answered(row, answers))
+        rows.append(line)
+    if answers is not None:
+        head += ["ANSWERS", "AGREES"]
+    return [*lines, "", *table(head, rows)]
+
+
+def _answered(row: dict[str, Any], answers: dict[str, Any]) -> tuple[str, str]:
+    """What the host says it serves, and whether the record says the same."""
+    if row["host"] not in answers:
+        return "not asked", ""
+    version = answers[row["host"]]
+    return (version or "nothing"), "yes" if version == row.get("version") else "NO"
+
+
+def _deployment(row: dict[str, Any]) -> list[str]:
+    lines = [f"{key}: {row[key]}" for key in ("identifier", "kind", "version", "old_version", "status", "reason", "user", "started_at", "finished_at") if row.get(key) is not None]
+    hosts = [[host.get(key) for key in ("host", "state", "version_before", "version_after", "error_code", "error_message")] for host in row.get("hosts", [])]
+    steps = [[step.get(key) for key in ("host", "step", "outcome", "duration_seconds", "error_code")] for step in row.get("steps", [])]
+    lines += ["", *table(("HOST", "STATE", "BEFORE", "AFTER", "ERROR", "MESSAGE"), hosts)]
+    return [*lines, "", *table(("HOST", "STEP", "OUTCOME", "SECONDS", "ERROR"), steps)]
+
+
+def _check(answer: dict[str, Any]) -> list[str]:
+    schema = answer["schema"]
+    lines = [f"Store: {schema['dialect']}, schema {schema['current'] or 'none'}, newest {schema['head']}"]
+    if "applied" in answer:
+        lines.append(f"Migrated: {', '.join(answer['applied'])}" if answer["applied"] else "Nothing to migrate")
+    lines += [f"{key}: {value}" for key, value in answer.items() if key not in ("schema", "applied")]
+    return lines
