@@ -1,0 +1,172 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opening a deployment: the lock, the number and every row of it in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy.engine import Connection, Row
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import locks, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.goods import last_good
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, Lease, Opened, OpenRequest
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, clean, document
+
+SOURCE = "store"
+"""The source of the events that the store itself writes."""
+deployment = tables.deployment
+
+
+def check_request(request: OpenRequest) -> None:
+    """ValidationError for a request that could not be stored as it is; names are never cut short."""
+    names = {"fraise": request.fraise, "environment": request.environment, "version": request.version}
+    short = {"fraise type": (request.fraise_type, 32), "provider": (request.provider, 64), "strategy": (request.strategy, 64)}
+    keys = {"run": (request.run, 64), "owner": (request.owner, 64)}
+    for name, (value, limit) in {**{name: (value, NAME_LIMIT) for name, value in names.items()}, **short, **keys}.items():
+        _check_name(name, value, limit)
+    for host in request.hosts:
+        _check_name("host", host, HOST_LIMIT)
+    if ":" in request.fraise or ":" in request.environment:
+        raise ValidationError(
+            f"A fraise and an environment have no colon in their names: {request.fraise!r}, {request.environment!r}", hint="Colons part fraise:environment:number"
+        )
+    if len(set(request.hosts)) != len(request.hosts):
+        raise ValidationError("A host is named twice", hint="Name each host once")
+    if request.kind not in KINDS:
+        raise ValidationError(f"A deployment is of the kind {' or '.join(KINDS)}, not {request.kind!r}")
+    if not 0 < request.lease_seconds <= 86400:
+        raise ValidationError(f"A lease lasts more than 0 and at most 86400 seconds, not {request.lease_seconds!r}")
+    if request.at.tzinfo is None:
+        raise ValidationError("The time of a request bears a time zone")
+
+
+def _check_name(name: str, value: str, limit: int) -> None:
+    if not value or len(value) > limit or value != value.strip() or clean(value) != value or not value.isprintable():
+        raise ValidationError(
+            f"The {name} {bounded(value, 80)!r} cannot be a name in the store", hint=f"Use 1 to {limit} printable characters without spaces at the ends"
+        )
+
+
+def open_deployment(connection: Connection, request: OpenRequest) -> Opened:
+    """Take the lock and write what is known, or raise DeploymentLockedError. Asking again with the same run and owner gives the same answer again."""
+    now = read_clock(connection)
+    pair = locks.ensure_pair(connection, request.fraise, request.fraise_type, request.environment, now)
+    taken = locks.take(
+        connection,
+        pair.pk_lock,
+        owner=request.owner,
+        owner_name=bounded(request.owner_name, 255),
+        reason=bounded(request.reason),
+        seconds=request.lease_seconds,
+        now=now,
+    )
+    lock = connection.execute(select(tables.lock).where(tables.lock.c.pk_lock == pair.pk_lock)).one()
+    if not taken:
+        before = _opened_before(connection, request, lock)
+        if before is None:
+            raise locks.locked(connection, request.fraise, request.environment)
+        return before
+    mark_stale(connection, lock, now, request.owner_name)
+    good = last_good(connection, request.fraise, request.environment)
+    return _write(connection, request, lock, now, good.version if good else None)
+
+
+def _opened_before(connection: Connection, request: OpenRequest, lock: Row[Any]) -> Opened | None:
+    """What the same request got already: its answer was lost on the way."""
+    if lock.owner != request.owner or lock.fk_deployment is None:
+        return None
+    row = connection.execute(select(deployment).where(deployment.c.pk_deployment == lock.fk_deployment)).one_or_none()
+    if row is None or (row.run, row.kind, row.version) != (request.run, request.kind, request.version) or row.status not in OPEN_STATUSES:
+        return None
+    return Opened(row.id, row.identifier, row.number, row.previous_version, _lease(request, lock))
+
+
+def _lease(request: OpenRequest, lock: Row[Any]) -> Lease:
+    return Lease(request.fraise, request.environment, lock.owner, lock.token, lock.expires_at, lock.acquired_at)
+
+
+def mark_stale(connection: Connection, lock: Row[Any], now: datetime, owner_name: str) -> None:
+    """Deployments of the pair that nobody holds the lock for any more were interrupted. When they stopped is not known, so they get no duration."""
+    stale = and_(
+        deployment.c.fk_fraise == lock.fk_fraise,
+        deployment.c.fk_environment == lock.fk_environment,
+        deployment.c.status.in_(OPEN_STATUSES),
+    )
+    rows = connection.execute(select(deployment.c.pk_deployment, deployment.c.id, deployment.c.run).where(stale).order_by(deployment.c.pk_deployment)).all()
+    reason = f"its lease ended without a word; found by {bounded(owner_name, 255)}"
+    for row in rows:
+        connection.execute(
+            update(deployment).where(deployment.c.pk_deployment == row.pk_deployment).values(status="interrupted", status_reason=reason, finished_at=now)
+        )
+        _note(connection, row.run, row.pk_deployment, row.id, "deployment.interrupted", {"reason": reason}, now)
+
+
+def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: datetime, previous: str | None) -> Opened:
+    identifier = f"{request.fraise}:{request.environment}:{lock.last_number}"
+    deployment_id = uuid7()
+    values = {
+        "id": deployment_id,
+        "identifier": identifier,
+        "fk_fraise": lock.fk_fraise,
+        "fk_environment": lock.fk_environment,
+        "number": lock.last_number,
+        "run": request.run,
+        "owner": request.owner,
+        "owner_name": bounded(request.owner_name, 255),
+        "token": lock.token,
+        "kind": request.kind,
+        "version": request.version,
+        "previous_version": previous,
+        "provider": request.provider,
+        "strategy": request.strategy,
+        "reason": bounded(request.reason),
+        "user_name": bounded(request.user, 255),
+        "status": "in_progress",
+        "plan": document(request.plan),
+        "options": document(request.options),
+        "requested_at": request.at,
+        "started_at": now,
+    }
+    key = _inserted(connection.execute(insert(deployment).values(**values)))
+    connection.execute(update(tables.lock).where(tables.lock.c.pk_lock == lock.pk_lock).values(fk_deployment=key))
+    hosts = [
+        {"id": uuid7(), "identifier": f"{identifier}:{host}", "fk_deployment": key, "host": host, "state": "pending"} for host in request.hosts
+    ]
+    if hosts:
+        connection.execute(insert(tables.deployment_host), hosts)
+    lease = _lease(request, lock)
+    told = {"identifier": identifier, "kind": request.kind, "version": request.version, "previous_version": previous, "token": lock.token, "hosts": request.hosts}
+    _note(connection, request.run, key, deployment_id, "deployment.opened", told, now)
+    return Opened(deployment_id, identifier, lock.last_number, previous, lease)
+
+
+def _inserted(result: Any) -> int:
+    return int(result.inserted_primary_key[0])
+
+
+def _note(connection: Connection, run: str, key: int, deployment_id: str, kind: str, data: dict[str, Any], now: datetime) -> None:
+    """An event of the store's own. The pair's lock is held, and a run's own events come from one process, so the next number is free."""
+    event = tables.event
+    seq = connection.execute(select(func.coalesce(func.max(event.c.seq), 0) + 1).where(event.c.run == run, event.c.source == SOURCE)).scalar_one()
+    connection.execute(
+        insert(event).values(
+            id=uuid7(),
+            identifier=f"{run}:{SOURCE}:{seq}",
+            fk_deployment=key,
+            run=run,
+            source=SOURCE,
+            seq=seq,
+            at=now,
+            stored_at=now,
+            type=kind,
+            deployment=deployment_id,
+            data=document(data),
+        )
+    )

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes into the store and what comes out: plain values, no SQL, cheap to import."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+
+OPEN_STATUSES = ("pending", "in_progress", "paused", "validating")
+CLOSED_STATUSES = ("success", "failed", "rolled_back", "rollback_failed", "aborted", "interrupted")
+STATUSES = OPEN_STATUSES + CLOSED_STATUSES
+KINDS = ("deploy", "rollback")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenRequest:
+    """What a run asks for when it opens a deployment. ``owner`` is the text that owns the lock, ``owner_name`` what a person reads, ``at`` the controller's clock."""
+
+    run: str
+    owner: str
+    owner_name: str
+    fraise: str
+    fraise_type: str
+    environment: str
+    kind: str
+    version: str
+    provider: str
+    strategy: str
+    reason: str
+    user: str
+    hosts: list[str]
+    plan: dict[str, Any]
+    options: dict[str, Any]
+    lease_seconds: float
+    at: datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Lease:
+    """The right to change one fraise in one environment until ``expires_at`` (the database's clock). Hosts obey the highest ``token``."""
+
+    fraise: str
+    environment: str
+    owner: str
+    token: int
+    expires_at: datetime
+    acquired_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can carry it; times in ISO 8601."""
+        values: dict[str, Any] = plain(dataclasses.asdict(self))
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Lease:
+        """The inverse of ``to_dict``."""
+        return cls(
+            fraise=values["fraise"],
+            environment=values["environment"],
+            owner=values["owner"],
+            token=int(values["token"]),
+            expires_at=parse_time(values["expires_at"]),
+            acquired_at=parse_time(values["acquired_at"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """An open deployment: its ``id`` (UUID), ``identifier`` (fraise:environment:number), what was good before, and the lease."""
+
+    id: str
+    identifier: str
+    number: int
+    previous_version: str | None
+    lease: Lease
+
+    @property
+    def deployment(self) -> str:
+        """The UUID that events name."""
+        return self.id
+
+
+@dataclasses.dataclass(frozen=True)
+class GoodRelease:
+    """The version that last served well, with its digest when known and the identifier of the deployment that brought it."""
+
+    version: str
+    digest: str | None
+    deployment: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SchemaState:
+    """Revision of the store against what this collection knows. ``newer``: the store was migrated by a later version of the collection."""
+
+    current: str | None
+    head: str
+    pending: list[str]
+    empty: bool
+    newer: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether this collection can work with the store as it is."""
+        return self.current == self.head
+
+
+@dataclasses.dataclass(frozen=True)
+class LockRow:
+    """The lock of one fraise in one environment, held or free, as of ``now`` (the database's clock)."""
+
+    fraise: str
+    environment: str
+    owner: str | None
+    owner_name: str | None
+    token: int
+    reason: str
+    acquired_at: datetime | None
+    expires_at: datetime | None
+    released_at: datetime | None
+    deployment: str | None
+    now: datetime
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody has it: not released, and the lease has not ended."""
+        return self.owner is not None and self.released_at is None and self.expires_at is not None and self.expires_at > self.now
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One thing that happened in a run. (run, source, seq) is its key: stored once, however often it is sent."""
+
+    run: str
+    source: str
+    seq: int
+    at: datetime
+    type: str
+    deployment: str | None = None
+    host: str | None = None
+    data: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.run or len(self.run) > 64:
+            raise ValidationError(f"An event's run has 1 to 64 characters, not {len(self.run)}")
+        if not _WORD.fullmatch(self.source):
+            raise ValidationError(f"An event's source is a word of at most 64 characters, not {self.source[:80]!r}")
+        if not isinstance(self.seq, int) or isinstance(self.seq, bool) or not 0 <= self.seq < 2**62:
+            raise ValidationError(f"An event's seq is a whole number from 0, not {self.seq!r}")
+        if self.at.tzinfo is None:
+            raise ValidationError("An event's time bears a time zone")
+        if not self.type or len(self.type) > 128:
+            raise ValidationError(f"An event's type has 1 to 128 characters, not {len(self.type)}")
+        if self.deployment is not None:
+            require_uuid(self.deployment, "an event's deployment")
+
+    def to_json(self) -> str:
+        """One line, no line break in it."""
+        return json.dumps(
+            {
+                "run": self.run,
+                "source": self.source,
+                "seq": self.seq,
+                "at": format_time(self.at),
+                "type": self.type,
+                "deployment": self.deployment,
+                "host": self.host,
+                "data": plain(self.data),
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> Event:
+        """The inverse of ``to_json``; ValidationError for anything else (a line that a crash cut short, too)."""
+        try:
+            values = json.loads(line)
+            return cls(
+                run=str(values["run"]),
+                source=str(values["source"]),
+                seq=values["seq"],
+                at=parse_time(values["at"]),
+                type=str(values["type"]),
+                deployment=values.get("deployment"),
+                host=values.get("host"),
+                data=dict(values.get("data") or {}),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValidationError(f"This line is not an event: {type(error).__name__}: {error}", cause=error) from error
+
+
+def require_uuid(value: str, name: str) -> str:
+    """``value`` when it is a UUID in its usual form; ValidationError naming it otherwise."""
+    try:
+        if str(uuid.UUID(value)) == value:
+            return value
+    except (ValueError, AttributeError, TypeError):
+        pass
+    raise ValidationError(f"The UUID of {name} is not one: {str(value)[:80]!r}", hint="Write it as 8-4-4-4-12 hexadecimal digits in lower case")
+
+
+def format_time(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def parse_time(text: str) -> datetime:
+    """An aware UTC moment from ISO 8601 text; ValueError when it bears no zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"time without a zone: {text!r}")
+    return moment.astimezone(UTC)
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON can carry it: moments become ISO 8601 text, tuples and sets lists, unknown objects their text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(entry) for entry in value]
+    return str(value)
