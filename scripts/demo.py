@@ -21,7 +21,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DEMO = CHECKOUT / "build" / "demo"
-SERVICE = CHECKOUT / "inventories" / "demo" / "service" / "service.py"
+SERVICE = CHECKOUT / "scripts" / "demo_service" / "service.py"
 HOSTS = ("demo1", "demo2", "demo3")
 PLAYBOOK_SECONDS = 120
 

@@ -83,7 +83,8 @@ def validated(provider: str, options: dict[str, Any]) -> dict[str, Any]:
             hint=f"See ansible-doc fraisier.deploy.{provider}",
             context={"provider": provider},
         )
-    return dict(result.validated_parameters)
+    # A path is the host's: the validator has expanded ~ and variables with the controller's values.
+    return {**result.validated_parameters, "path": options["path"]}
 
 
 def pack_program(module_utils: Path) -> tuple[bytes, str]:

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+
+HOSTS = ["web1", "web2", "web3"]
+
+
+def started(max_failed: int = 0, last_good: str | None = "1.0") -> Progress:
+    progress = Progress.start("2.0", last_good, HOSTS, max_failed)
+    for host in HOSTS:
+        progress.record(host, "stage", "ok", {"version": "2.0", "current": "1.0"}, None, True)
+    return progress
+
+
+def shift(progress: Progress, host: str, outcome: str = "ok", changed: bool | None = True, release: dict | None = None) -> None:
+    released = release if release is not None else {"version": "2.0" if outcome == "ok" else "1.0", "previous": "1.0"}
+    progress.record(host, "activate", outcome, released, {"code": "HEALTH_CHECK_FAILED"} if outcome in ("failed", "reverted", "unreachable") else None, changed)
+
+
+def test_when_all_hosts_shift_the_deployment_is_a_success():
+    progress = started()
+    for host in HOSTS:
+        assert progress.may_go().go
+        shift(progress, host)
+    assert progress.outcome() == ("success", "")
+    assert progress.to_undo() == {}
+
+
+def test_one_failure_over_the_budget_halts_and_names_the_host():
+    progress = started()
+    shift(progress, "web1")
+    shift(progress, "web2", "reverted")
+    decision = progress.may_go()
+    assert not decision.go
+    assert decision.failed == ["web2"]
+    assert "web2" in decision.reason and "allowed: 0" in decision.reason
+
+
+def test_a_halt_undoes_every_host_that_shifted_to_what_it_had_and_not_those_that_went_back_alone():
+    progress = started()
+    shift(progress, "web1", release={"version": "2.0", "previous": "0.9"})
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    assert progress.to_undo() == {"web1": "0.9"}
+
+
+def test_after_the_undo_the_outcome_is_rolled_back():
+    progress = started()
+    shift(progress, "web1")
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    progress.record("web1", "revert", "ok", {"version": "1.0"}, None, True)
+    status, reason = progress.outcome()
+    assert status == "rolled_back"
+    assert "web2" in reason
+
+
+def test_an_undo_that_fails_is_told_as_rollback_failed_with_the_host():
+    progress = started()
+    shift(progress, "web1")
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    progress.record("web1", "revert", "failed", None, {"code": "PROVIDER_ERROR"}, None)
+    assert progress.outcome()[0] == "rollback_failed"
+    assert "web1" in progress.outcome()[1]
+
+
+def test_an_undo_that_was_never_run_is_not_called_rolled_back():
+    progress = started()
+    shift(progress, "web1")
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    assert progress.outcome()[0] == "rollback_failed"
+
+
+def test_a_host_that_vanished_while_it_shifted_counts_as_failed_and_must_be_undone():
+    progress = started()
+    shift(progress, "web1", "unreachable", None, {})
+    assert progress.may_go().failed == ["web1"]
+    assert progress.to_undo() == {"web1": "1.0"}
+
+
+def test_a_failure_before_anything_changed_needs_no_undo():
+    progress = started()
+    shift(progress, "web1", "failed", False, {})
+    progress.may_go()
+    assert progress.to_undo() == {}
+    assert progress.outcome()[0] == "failed"
+
+
+def test_a_failed_stage_halts_before_anything_moves():
+    progress = Progress.start("2.0", "1.0", HOSTS, 0)
+    progress.record("web1", "stage", "failed", None, {"code": "VALIDATION_ERROR"}, False)
+    assert not progress.may_go().go
+    assert progress.outcome()[0] == "failed"
+
+
+def test_failures_within_the_budget_let_the_rest_go_and_are_named_in_the_outcome():
+    progress = started(max_failed=1)
+    shift(progress, "web1")
+    shift(progress, "web2", "reverted")
+    assert progress.may_go().go
+    shift(progress, "web3")
+    assert progress.outcome() == ("success", "within budget, but failed: web2")
+
+
+def test_hosts_that_a_cut_off_run_had_shifted_are_undone_to_the_last_good_version():
+    progress = started(last_good="1.0")
+    shift(progress, "web1", "unchanged", False)
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    assert progress.to_undo() == {"web1": "1.0"}
+
+
+def test_deploying_the_good_version_again_undoes_no_host_that_had_it_before():
+    progress = Progress.start("1.0", "1.0", HOSTS, 0)
+    shift(progress, "web1", "unchanged", False, {"version": "1.0", "previous": "0.9"})
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    assert progress.to_undo() == {}
+
+
+def test_the_first_deployment_ever_is_undone_to_nothing():
+    progress = Progress.start("1.0", None, HOSTS, 0)
+    for host in HOSTS:
+        progress.record(host, "stage", "ok", {"version": "1.0", "current": None}, None, True)
+    shift(progress, "web1", release={"version": "1.0", "previous": None})
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    assert progress.to_undo() == {"web1": None}
+
+
+def test_a_lost_lease_stops_everything_and_undoes_nothing():
+    progress = started()
+    shift(progress, "web1")
+    progress.lease_lost = True
+    assert not progress.may_go().go
+    assert progress.to_undo() == {}
+    assert progress.outcome()[0] == "failed"
+    assert "LEASE_LOST" in progress.outcome()[1]
+
+
+def test_a_run_that_only_staged_says_so():
+    assert started().outcome() == ("aborted", "staged only: no batch was shifted in this run")
+
+
+def test_a_run_that_left_hosts_out_is_no_success():
+    progress = started()
+    shift(progress, "web1")
+    assert progress.outcome()[0] == "aborted"
+    assert "web2" in progress.outcome()[1]
+
+
+def test_a_failure_outside_any_step_counts_once_and_never_hides_the_step_s_own_word():
+    progress = started()
+    progress.note_failure("web1", {"code": "DEPLOYMENT_ERROR"})
+    assert progress.may_go().failed == ["web1"]
+    shift(progress, "web2")
+    progress.note_failure("web2", {"code": "DEPLOYMENT_ERROR"})
+    assert progress.hosts["web2"].state == "active"
