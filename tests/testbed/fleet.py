@@ -9,7 +9,7 @@ import base64
 import ipaddress
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ def _labels(name: str, owned_by: Owner | None) -> list[str]:
     return [f"--label={LABEL}={name}", f"--label={LABEL}.owner={owned_by or 'nobody'}"]
 
 
-def open_fleet(count: int, *, name: str | None = None, folder: Path | None = None, owned_by: Owner | None | Literal["me"] = "me") -> Fleet:
+def open_fleet(count: int, *, name: str | None = None, folder: Path | None = None, owned_by: Owner | Literal["me"] | None = "me") -> Fleet:
     """Start ``count`` hosts, owned by this process unless ``owned_by`` says otherwise (None: kept until removed by name).
 
     Keys lie in ``folder`` (default: a scratch folder of a short path); the fleet has a name of its own unless ``name`` gives one.
