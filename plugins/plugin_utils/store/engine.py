@@ -13,19 +13,23 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
 from sqlalchemy.pool import QueuePool
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, DatabaseError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.failures import AWAY, kind_of
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.urls import require_driver
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import dumps
 
 WRITE = "fraisier_write"
 """Execution option of a connection that is going to write."""
+ELSEWHERE = "name another place in fraisier_store_url"
+SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION"
+"""Text that does not fit is refused, not cut."""
 
 
 def make_engine(url: URL, *, timeout: float, read_only: bool = False) -> Engine:
-    """An engine whose connecting, statements and waiting for locks each end within ``timeout`` seconds. Opens nothing yet, but a missing SQLite file is made."""
+    """An engine whose connecting, statements and waits for locks each end within ``timeout`` seconds. Opens nothing yet, but makes a missing SQLite file."""
     dialect = url.get_backend_name()
     require_driver(dialect)
     options: dict[str, Any] = {
@@ -47,7 +51,17 @@ def make_engine(url: URL, *, timeout: float, read_only: bool = False) -> Engine:
     else:
         engine = create_engine(url, connect_args=mysql_arguments(timeout), isolation_level="READ COMMITTED", **options)
         _tune_mysql(engine, timeout, read_only)
+    _discard_dead_connections(engine)
     return engine
+
+
+def _discard_dead_connections(engine: Engine) -> None:
+    """What means "away" for us must not go back to the pool, also where SQLAlchemy does not know the driver's code for it."""
+
+    @event.listens_for(engine, "handle_error")
+    def _on_error(context: ExceptionContext) -> None:
+        if context.sqlalchemy_exception is not None and kind_of(context.sqlalchemy_exception) == AWAY:
+            context.is_disconnect = True
 
 
 def prepare_file(path: Path, read_only: bool) -> None:
@@ -55,20 +69,20 @@ def prepare_file(path: Path, read_only: bool) -> None:
     try:
         if read_only:
             if not path.is_file():
-                raise DatabaseConnectionError(f"There is no store at {path}", category="RESOURCE", hint="The first deployment makes it; or name another one in fraisier_store_url")
+                raise DatabaseConnectionError(f"There is no store at {path}", category="RESOURCE", hint=f"The first deployment makes it; or {ELSEWHERE}")
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         writable = os.access(path.parent, os.W_OK)
     except OSError as error:
-        hint = "Let this user write there, or name another place in fraisier_store_url"
+        hint = f"Let this user write there, or {ELSEWHERE}"
         if path.is_file() and not os.access(path, os.W_OK):
             raise DatabaseError(f"The store {path} is read-only: {error.strerror}", category="RESOURCE", hint=hint, cause=error) from error
-        raise DatabaseConnectionError(f"The store {path} cannot be made: {error.strerror}: {error.filename}", category="RESOURCE", hint=hint, cause=error) from error
+        message = f"The store {path} cannot be made: {error.strerror}: {error.filename}"
+        raise DatabaseConnectionError(message, category="RESOURCE", hint=hint, cause=error) from error
     if not writable:
-        raise DatabaseError(
-            f"The folder of the store {path} is read-only", category="RESOURCE", hint="SQLite writes its log beside the file: let this user write in that folder"
-        )
+        hint = "SQLite writes its log beside the file: let this user write in that folder"
+        raise DatabaseError(f"The folder of the store {path} is read-only", category="RESOURCE", hint=hint)
 
 
 def _open_file(path: Path, timeout: float, read_only: bool) -> sqlite3.Connection:
@@ -137,7 +151,7 @@ def mysql_arguments(timeout: float) -> dict[str, Any]:
 def _tune_mysql(engine: Engine, timeout: float, read_only: bool) -> None:
     limit = server_limit(timeout)
     waiting = max(1, int(limit))
-    common = f"time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = {waiting}, lock_wait_timeout = {waiting}"
+    common = f"time_zone = '+00:00', sql_mode = '{SQL_MODE}', innodb_lock_wait_timeout = {waiting}, lock_wait_timeout = {waiting}"
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

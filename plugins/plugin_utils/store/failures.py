@@ -33,8 +33,9 @@ _POSTGRESQL = {
 _POSTGRESQL_CLASSES = {"08": AWAY, "57": AWAY, "28": ACCESS}
 _MYSQL = {
     1205: CONFLICT, 1213: CONFLICT, 1020: CONFLICT, 1062: CONFLICT, 1614: CONFLICT, 1969: SLOW, 3024: SLOW, 1146: SCHEMA, 1054: SCHEMA,
-    1290: READ_ONLY, 1792: READ_ONLY, 1836: READ_ONLY, 1021: FULL, 1114: FULL, 1040: AWAY, 1053: AWAY, 1317: AWAY, 1927: AWAY, 2002: AWAY, 2003: AWAY, 2006: AWAY,
-    2013: AWAY, 2014: AWAY, 2055: AWAY, 4031: AWAY, 1049: DATABASE, 1044: ACCESS, 1045: ACCESS, 1142: ACCESS, 1698: ACCESS, 1712: CORRUPT,
+    1290: READ_ONLY, 1792: READ_ONLY, 1836: READ_ONLY, 1021: FULL, 1114: FULL, 1040: AWAY, 1053: AWAY, 1317: AWAY, 1927: AWAY, 2002: AWAY,
+    2003: AWAY, 2006: AWAY, 2013: AWAY, 2014: AWAY, 2055: AWAY, 4031: AWAY, 1049: DATABASE, 1044: ACCESS, 1045: ACCESS, 1142: ACCESS, 1698: ACCESS,
+    1712: CORRUPT,
 }  # fmt: skip
 _SQLITE = {
     sqlite3.SQLITE_BUSY: CONFLICT, sqlite3.SQLITE_LOCKED: CONFLICT, sqlite3.SQLITE_READONLY: READ_ONLY, sqlite3.SQLITE_CANTOPEN: AWAY,
@@ -82,7 +83,7 @@ def _unnamed(original: Any) -> str:
     module, name = type(original).__module__, type(original).__name__
     if module.startswith("psycopg") and name in ("OperationalError", "ConnectionTimeout"):
         text = str(original).lower()
-        if "authentication" in text or "no password supplied" in text or "role " in text and "does not exist" in text:
+        if "authentication" in text or "no password supplied" in text or ("role " in text and "does not exist" in text):
             return ACCESS
         return DATABASE if "database " in text and "does not exist" in text else AWAY
     if module.startswith("pymysql") and name in ("InterfaceError", "OperationalError"):

@@ -73,15 +73,16 @@ def renew(connection: Connection, lease: Lease, seconds: float) -> Lease:
 def _lost(lease: Lease, row: Row[Any] | None) -> LeaseLostError:
     context: dict[str, Any] = {"fraise": lease.fraise, "environment": lease.environment, "token": lease.token}
     if row is None:
-        return LeaseLostError(f"The lock of {lease.fraise} in {lease.environment} is gone from the store", context=context, hint="Was the store replaced? Run it again")
+        gone = f"The lock of {lease.fraise} in {lease.environment} is gone from the store"
+        return LeaseLostError(gone, context=context, hint="Was the store replaced? Run it again")
     context |= {"owner": row.owner_name, "newer_token": row.token}
     if row.token == lease.token:
         what = "was given back"
     else:
-        what = f"went to {row.owner_name} (token {row.token}, ours was {lease.token}) at {format_time(row.acquired_at) if row.acquired_at else 'an unknown time'}"
-    return LeaseLostError(
-        f"The lock of {lease.fraise} in {lease.environment} {what}", context=context, hint="This run changes nothing more; look at the history, then run it again"
-    )
+        since = format_time(row.acquired_at) if row.acquired_at else "an unknown time"
+        what = f"went to {row.owner_name} (token {row.token}, ours was {lease.token}) at {since}"
+    hint = "This run changes nothing more; look at the history, then run it again"
+    return LeaseLostError(f"The lock of {lease.fraise} in {lease.environment} {what}", context=context, hint=hint)
 
 
 def _own(key: int, owner: str, token: int) -> Any:

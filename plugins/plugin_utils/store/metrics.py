@@ -19,7 +19,7 @@ deployment = tables.deployment
 
 
 def metrics_rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """Every figure of the store by name; each row has its labels and ``value``, a histogram's row ``buckets`` (bound -> cumulated count), ``count`` and ``sum``."""
+    """Every figure by name: rows with their labels and ``value``; a histogram's rows with ``buckets`` (bound -> cumulated count), ``count`` and ``sum``."""
     return {
         "deployments": _counted(connection, _deployments()),
         "deployment_durations": _durations(connection),
@@ -80,10 +80,7 @@ def _checks() -> Select[Any]:
     check = tables.health_check
     labels = (deployment.c.provider, check.c.check_type, check.c.status)
     return (
-        select(*labels, func.count().label("value"))
-        .select_from(check)
-        .join(deployment, deployment.c.pk_deployment == check.c.fk_deployment)
-        .group_by(*labels)
+        select(*labels, func.count().label("value")).select_from(check).join(deployment, deployment.c.pk_deployment == check.c.fk_deployment).group_by(*labels)
     )
 
 

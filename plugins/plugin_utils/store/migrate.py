@@ -43,7 +43,7 @@ def known_revisions() -> list[str]:
 
 
 def migrate(url: URL, timeout: float) -> list[str]:
-    """Bring the schema to the newest revision and return the revisions that were run. ``timeout``: seconds to wait for another migration, and for each statement."""
+    """Bring the schema to the newest revision; the revisions that were run. ``timeout``: seconds to wait for another migration, and for each statement."""
     engine = make_engine(url, timeout=timeout)
     try:
         with engine.execution_options(**{WRITE: True}).connect() as connection, _lock(connection, timeout):
@@ -86,10 +86,12 @@ def newer(url: URL, current: str, head: str) -> FraisierError:
 
 @contextmanager
 def _lock(connection: Connection, timeout: float) -> Iterator[None]:
-    """One migration at a time. On SQLite and PostgreSQL all of it is one transaction; MySQL and MariaDB commit by themselves, so the lock belongs to the session."""
+    """One migration at a time. On SQLite and PostgreSQL all of it is one transaction; MySQL and MariaDB commit by themselves: there the session has it."""
     dialect = connection.dialect.name
     if dialect == "mysql":
-        got = connection.execute(text("SELECT GET_LOCK(CONCAT(:name, '.', LEFT(SHA2(DATABASE(), 256), 32)), :seconds)"), {"name": LOCK_NAME, "seconds": timeout * 0.7}).scalar()
+        # Such a lock counts for the whole server, so its name holds the database's.
+        query = text("SELECT GET_LOCK(CONCAT(:name, '.', LEFT(SHA2(DATABASE(), 256), 32)), :seconds)")
+        got = connection.execute(query, {"name": LOCK_NAME, "seconds": timeout * 0.7}).scalar()
         connection.commit()
         if got != 1:
             raise MigrationError("Another migration of this store is still running", recoverable=True, hint="Wait for it, then migrate again")

@@ -26,17 +26,16 @@ deployment = tables.deployment
 
 def check_request(request: OpenRequest) -> None:
     """ValidationError for a request that could not be stored as it is; names are never cut short."""
-    names = {"fraise": request.fraise, "environment": request.environment, "version": request.version}
-    short = {"fraise type": (request.fraise_type, 32), "provider": (request.provider, 64), "strategy": (request.strategy, 64)}
-    keys = {"run": (request.run, 64), "owner": (request.owner, 64)}
-    for name, (value, limit) in {**{name: (value, NAME_LIMIT) for name, value in names.items()}, **short, **keys}.items():
-        _check_name(name, value, limit)
+    for name, value in {"fraise": request.fraise, "environment": request.environment, "version": request.version}.items():
+        _check_name(name, value, NAME_LIMIT)
+    for name, value in {"provider": request.provider, "strategy": request.strategy, "run": request.run, "owner": request.owner}.items():
+        _check_name(name, value, 64)
+    _check_name("fraise type", request.fraise_type, 32)
     for host in request.hosts:
         _check_name("host", host, HOST_LIMIT)
     if ":" in request.fraise or ":" in request.environment:
-        raise ValidationError(
-            f"A fraise and an environment have no colon in their names: {request.fraise!r}, {request.environment!r}", hint="Colons part fraise:environment:number"
-        )
+        names = f"{request.fraise!r}, {request.environment!r}"
+        raise ValidationError(f"A fraise and an environment have no colon in their names: {names}", hint="Colons part fraise:environment:number")
     if len(set(request.hosts)) != len(request.hosts):
         raise ValidationError("A host is named twice", hint="Name each host once")
     if request.kind not in KINDS:
@@ -136,13 +135,11 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
     }
     key = _inserted(connection.execute(insert(deployment).values(**values)))
     connection.execute(update(tables.lock).where(tables.lock.c.pk_lock == lock.pk_lock).values(fk_deployment=key))
-    hosts = [
-        {"id": uuid7(), "identifier": f"{identifier}:{host}", "fk_deployment": key, "host": host, "state": "pending"} for host in request.hosts
-    ]
+    hosts = [{"id": uuid7(), "identifier": f"{identifier}:{host}", "fk_deployment": key, "host": host, "state": "pending"} for host in request.hosts]
     if hosts:
         connection.execute(insert(tables.deployment_host), hosts)
     lease = _lease(request, lock)
-    told = {"identifier": identifier, "kind": request.kind, "version": request.version, "previous_version": previous, "token": lock.token, "hosts": request.hosts}
+    told = {name: values[name] for name in ("identifier", "kind", "version", "previous_version", "token")} | {"hosts": request.hosts}
     _note(connection, request.run, key, deployment_id, "deployment.opened", told, now)
     return Opened(deployment_id, identifier, lock.last_number, previous, lease)
 

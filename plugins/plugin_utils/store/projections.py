@@ -9,6 +9,7 @@ The deployment's row is locked by the caller, so looking first and inserting aft
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import and_, select, update
@@ -67,10 +68,8 @@ def _close(connection: Connection, target: Target, event: Event) -> None:
         status, reason = "failed", f"closed with an unknown status {status!r}: {reason}"
     error = mapping(data.get("error"))
     finished_at = event.at
-    try:
+    with suppress(KeyError, ValueError):
         finished_at = parse_time(str(data["finished_at"]))
-    except (KeyError, ValueError):
-        pass
     duration = number(data.get("duration"))
     connection.execute(
         update(deployment)

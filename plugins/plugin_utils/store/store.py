@@ -103,9 +103,8 @@ class Store:
             raise newer(self._url, str(state.current), state.head)
         if not state.ready:
             what = "has no schema yet" if state.empty else f"has the old schema {state.current}"
-            raise MigrationError(
-                f"{self.label} {what}; this version needs {state.head}", hint="Bring it up to date: ansible-playbook fraisier.deploy.store", context={"pending": state.pending}
-            )
+            hint = "Bring it up to date: ansible-playbook fraisier.deploy.store"
+            raise MigrationError(f"{self.label} {what}; this version needs {state.head}", hint=hint, context={"pending": state.pending})
         self._schema_seen = True
 
     def check(self) -> dict[str, Any]:

@@ -54,7 +54,8 @@ class Transactions:
             reraise=True,
         )
         try:
-            return retrying(_once, engine, work)
+            result: Result = retrying(_once, engine, work)
+            return result
         except _CommitLost as lost:
             raise translate(lost.error, self._url, doing) from None
         except SQLAlchemyError as error:
@@ -65,7 +66,7 @@ class Transactions:
         error = state.outcome.exception() if state.outcome else None
         # A dead connection in the pool is noticed by its first use; a second failure means that the server is away.
         attempts = 2 if isinstance(error, SQLAlchemyError) and kind_of(error) == AWAY else ATTEMPTS
-        return state.attempt_number >= attempts or elapsed >= self._timeout * 0.9
+        return state.attempt_number >= attempts or elapsed >= self._timeout * 0.7
 
 
 def _once(engine: Engine, work: Callable[[Connection], Result]) -> Result:

@@ -24,7 +24,11 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclasses.dataclass(frozen=True)
 class OpenRequest:
-    """What a run asks for when it opens a deployment. ``owner`` is the text that owns the lock, ``owner_name`` what a person reads, ``at`` the controller's clock."""
+    """What a run asks for when it opens a deployment.
+
+    ``owner`` (a UUID) owns the lock, ``owner_name`` (user@host pid) is what a person reads, ``at`` is the controller's clock, ``lease_seconds`` the
+    first lease. The store keeps names as they are (1 to 128 characters) and cuts ``reason`` at 4096 characters, ``user`` and ``owner_name`` at 255.
+    """
 
     run: str
     owner: str
