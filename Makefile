@@ -10,7 +10,7 @@ WORKERS ?= 2
 
 .PHONY: help
 help:  ## list what can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 26
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 .PHONY: venv
 venv:  ## the virtual environment .venv with everything the tests need
