@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import uuid
 
+if False:  # for type checkers only: typing costs every host call its import
+    from typing import Any
+
 CATEGORIES = ("VALIDATION", "NETWORK", "TIMEOUT", "RESOURCE", "INTERNAL", "UNKNOWN")
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
@@ -25,7 +28,19 @@ class FraisierError(Exception):
     recoverable = False
     infrastructure = False
 
-    def __init__(self, message, code=None, category=None, severity=None, recoverable=None, context=None, hint="", cause=None, infrastructure=None, result=None):
+    def __init__(
+        self,
+        message: str,
+        code: str | None = None,
+        category: str | None = None,
+        severity: str | None = None,
+        recoverable: bool | None = None,
+        context: dict[str, Any] | None = None,
+        hint: str = "",
+        cause: BaseException | None = None,
+        infrastructure: bool | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.id = str(uuid.uuid4())
         self.message = message
@@ -44,10 +59,10 @@ class FraisierError(Exception):
         if infrastructure is not None:
             self.infrastructure = infrastructure
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "{0}. {1}".format(self.message.rstrip("."), self.hint) if self.hint else self.message
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The ``error`` of a result: {id, code, category, severity, recoverable, infrastructure, message, hint, context}."""
         return {
             "id": self.id,

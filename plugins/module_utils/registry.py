@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ProviderConfigurationError
 
+if False:  # for type checkers only: typing costs every host call its import
+    from typing import Any, Callable
+
 PROVIDERS = ("bare_metal",)
 
 
-def _known(provider):
+def _known(provider: str) -> None:
     if provider not in PROVIDERS:
         raise ProviderConfigurationError(
             "There is no provider {0!r}".format(provider),
@@ -19,7 +22,7 @@ def _known(provider):
         )
 
 
-def provider_run(provider):
+def provider_run(provider: str) -> Callable[..., dict[str, Any]]:
     """The ``run`` of a provider; ProviderConfigurationError lists the choices."""
     _known(provider)
     from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.provider import run
@@ -27,7 +30,7 @@ def provider_run(provider):
     return run
 
 
-def provider_argument_spec(provider):
+def provider_argument_spec(provider: str) -> dict[str, Any]:
     """The options that the provider's module takes."""
     _known(provider)
     from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.provider import ARGUMENT_SPEC

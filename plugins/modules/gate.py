@@ -49,7 +49,7 @@ reason:
   description: Why it may not.
   returned: success
   type: str
-failed:
+failed_hosts:
   description: Hosts that count against the failure budget.
   returned: success
   type: list

@@ -10,6 +10,9 @@ from datetime import datetime
 from typing import Any
 
 
+DEPLOYMENT_KEYS = ("identifier", "kind", "version", "previous_version", "status", "status_reason", "reason", "user_name", "owner_name", "started_at", "finished_at", "duration_seconds")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Left-aligned columns; empty cells show as a dash."""
     cells = [[str(cell) if cell not in (None, "") else "-" for cell in row] for row in rows]
@@ -79,7 +82,7 @@ def moment(value: Any) -> str:
     """A time stamp in UTC, to the second."""
     if isinstance(value, str) and value:
         value = datetime.fromisoformat(value)
-    return value.strftime("%Y-%m-%d %H:%M:%SZ") if isinstance(value, datetime) else ""
+    return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else ""
 
 
 def _seconds(value: Any) -> str:
@@ -90,24 +93,41 @@ def _history(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return ["No deployments in the store"]
     cells = [
-        (row["identifier"], row.get("kind"), row.get("old_version"), row["version"], row["status"], moment(row["started_at"]), _seconds(row.get("duration_seconds")), row.get("user"), row.get("reason"))
+        (
+            row["identifier"],
+            row["kind"],
+            row["previous_version"],
+            row["version"],
+            row["status"],
+            moment(row["started_at"]),
+            _seconds(row["duration_seconds"]),
+            row["user_name"],
+            row["status_reason"] or row["reason"],
+        )
         for row in rows
     ]
-    return table(("DEPLOYMENT", "KIND", "FROM", "TO", "STATUS", "STARTED", "TOOK", "BY", "REASON"), cells)
+    return table(("DEPLOYMENT", "KIND", "FROM", "TO", "STATUS", "STARTED (UTC)", "TOOK", "BY", "REASON"), cells)
 
 
 def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]:
     if not answer["status"]:
         return ["No deployments in the store"]
     cells = [
-        (row["fraise"], row["environment"], row.get("current_version"), row.get("last_status"), moment(row.get("last_deployed_at")), row.get("lock_owner"))
+        (
+            row["fraise"],
+            row["environment"],
+            row["version"],
+            moment(row["deployed_at"]),
+            f"{row['last_version']} {row['last_status']}",
+            row["lock_owner_name"] if row["locked"] else None,
+        )
         for row in answer["status"]
     ]
-    lines = table(("FRAISE", "ENVIRONMENT", "VERSION", "LAST DEPLOYMENT", "AT", "LOCKED BY"), cells)
-    head = ["FRAISE", "HOST", "RECORDED", "SINCE"]
+    lines = table(("FRAISE", "ENVIRONMENT", "VERSION", "SINCE (UTC)", "LAST DEPLOYMENT", "LOCKED BY"), cells)
+    head = ["FRAISE", "HOST", "RECORDED", "STATE", "AS OF (UTC)"]
     rows = []
     for row in answer["fleet"]:
-        line = [row["fraise"], row["host"], row.get("version"), moment(row.get("at"))]
+        line = [row["fraise"], row["host"], row["version"], row["state"], moment(row["at"])]
         if answers is not None:
             line += list(_answered(row, answers))
         rows.append(line)
@@ -125,7 +145,7 @@ def _answered(row: dict[str, Any], answers: dict[str, Any]) -> tuple[str, str]:
 
 
 def _deployment(row: dict[str, Any]) -> list[str]:
-    lines = [f"{key}: {row[key]}" for key in ("identifier", "kind", "version", "old_version", "status", "reason", "user", "started_at", "finished_at") if row.get(key) is not None]
+    lines = [f"{key}: {row[key]}" for key in DEPLOYMENT_KEYS if row.get(key) not in (None, "")]
     hosts = [[host.get(key) for key in ("host", "state", "version_before", "version_after", "error_code", "error_message")] for host in row.get("hosts", [])]
     steps = [[step.get(key) for key in ("host", "step", "outcome", "duration_seconds", "error_code")] for step in row.get("steps", [])]
     lines += ["", *table(("HOST", "STATE", "BEFORE", "AFTER", "ERROR", "MESSAGE"), hosts)]

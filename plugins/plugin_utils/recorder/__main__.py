@@ -1,7 +1,7 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entry of the side process: ``__main__.py ROOT EVENTS ANSWERS`` (folder of ansible_collections, two pipe descriptors). Started by the callback."""
+"""Entry of the side process: ``__main__.py ROOT EVENTS ANSWERS SOCKET`` (folder of ansible_collections, two pipes, the listening socket). Started by the callback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def read_settings(descriptor: int) -> tuple[dict[str, object], bytes]:
 
 def main() -> None:
     """Serve one run. Niced, so that a busy controller is not slowed by being recorded."""
-    root, events, answers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    root = sys.argv[1]
+    events, answers, listener = (int(word) for word in sys.argv[2:5])
     locate(root)
     os.nice(5)
     settings, rest = read_settings(events)
@@ -41,7 +42,7 @@ def main() -> None:
 
     os.set_blocking(events, False)
     os.set_blocking(answers, False)
-    Server(settings, events, answers).serve(rest)
+    Server(settings, events, answers, listener).serve(rest)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -55,6 +57,11 @@ class Feeder:
         """Start the recorder in a session of its own and tell it the settings over the pipe (the store's URL holds a password: never argv)."""
         self._folder = tempfile.mkdtemp(prefix="fraisier-")
         socket_path = str(Path(self._folder) / "recorder.sock")
+        # Bound here, served there: an action that comes before the recorder has finished its imports waits in the kernel's queue.
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(socket_path)
+        Path(socket_path).chmod(0o600)
+        listener.listen(256)
         event_out, self._pipe = os.pipe()
         self._back, answer_in = os.pipe()
         for descriptor in (self._pipe, self._back):
@@ -64,17 +71,19 @@ class Feeder:
         except OSError:
             pass  # the kernel's limit for unprivileged pipes: 64 kB serves too, the rest waits in memory
         program = Path(__file__).resolve().with_name("__main__.py")
-        self._process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [sys.executable, "-P", str(program), str(collections_root()), str(event_out), str(answer_in)],
-            pass_fds=(event_out, answer_in),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+        with (Path(self._folder) / "recorder.log").open("wb") as log:
+            self._process = subprocess.Popen(  # pylint: disable=consider-using-with
+                [sys.executable, "-P", str(program), str(collections_root()), str(event_out), str(answer_in), str(listener.fileno())],
+                pass_fds=(event_out, answer_in, listener.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
         os.close(event_out)
         os.close(answer_in)
+        listener.close()
         os.environ[SOCKET_VARIABLE] = socket_path
         self._outgoing.append(encode({"settings": {**self.settings, "run": self.run, "socket": socket_path, "controller": os.getpid()}}))
         self._flush()
@@ -122,13 +131,21 @@ class Feeder:
                 written = os.write(self._pipe, line)
             except BlockingIOError:
                 return
-            except OSError as exception:
-                self.lost_recorder = f"the recorder ended early ({exception.strerror})"
+            except OSError:
+                self.lost_recorder = f"the recorder ended early{self._last_words()}"
                 return
             if written == len(line):
                 self._outgoing.popleft()
             else:
                 self._outgoing[0] = line[written:]
+
+    def _last_words(self) -> str:
+        """The last line that the recorder wrote before it ended, if any."""
+        try:
+            lines = (Path(self._folder) / "recorder.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return f": {lines[-1][:300]}" if lines else ""
 
     def _hear(self) -> None:
         try:
@@ -155,8 +172,10 @@ class Feeder:
                 os.close(descriptor)
         self._pipe = self._back = -1
         os.environ.pop(SOCKET_VARIABLE, None)
-        if self._process is not None and not self.lost_recorder:
+        if self._process is not None:
             try:
                 self._process.wait(timeout=2)
             except subprocess.TimeoutExpired:
                 self.lost_recorder = "the recorder is still busy"
+                return
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -228,7 +228,7 @@ class Operations:
         answer = {
             "go": decision.go,
             "reason": decision.reason,
-            "failed": decision.failed,
+            "failed_hosts": decision.failed,
             "batch": current.batches_seen,
             "batches": len(current.plan["batches"]),
             "undo": undo,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import time
@@ -49,7 +50,9 @@ class Connection:
 class Server:
     """Joins the wire, the sink and the operations, until the run has ended."""
 
-    def __init__(self, settings: dict[str, Any], events: int, answers: int) -> None:
+    def __init__(self, settings: dict[str, Any], events: int, answers: int, listener: int) -> None:
+        self._listener = socket.socket(fileno=listener)
+        self._listener.setblocking(False)
         self.settings, self._events, self._answers = settings, events, answers
         self._selector = selectors.DefaultSelector()
         self._wake_out, self._wake_in = socket.socketpair()
@@ -89,7 +92,7 @@ class Server:
         """Run until the playbook has ended (or died) and everything is stored or spooled."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        listener = self._listen()
+        listener = self._listener
         self._watch_controller()
         self._selector.register(self._events, selectors.EVENT_READ, self._read_events)
         self._selector.register(self._wake_out, selectors.EVENT_READ, self._drain_wakes)
@@ -107,19 +110,8 @@ class Server:
             self._confirm()
         self._farewell()
         listener.close()
-        Path(self.settings["socket"]).unlink(missing_ok=True)
-        self._remove_folder()
-
-    def _listen(self) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        previous = os.umask(0o177)
-        try:
-            listener.bind(self.settings["socket"])
-        finally:
-            os.umask(previous)
-        listener.listen(256)
-        listener.setblocking(False)
-        return listener
+        if not self._alive:
+            shutil.rmtree(Path(self.settings["socket"]).parent, ignore_errors=True)
 
     def _watch_controller(self) -> None:
         """By pidfd: a pipe's end says nothing, for forked workers hold it open after the controller was killed."""
@@ -236,9 +228,3 @@ class Server:
         report = {"stored": stored, "spooled": self.sink.spooled["callback"], "away": self.sink.away, "notes": self.sink.notes}
         self._answer({"confirmed": self._confirmed, "report": report})
         self.sink.stop()
-
-    def _remove_folder(self) -> None:
-        try:
-            Path(self.settings["socket"]).parent.rmdir()
-        except OSError:
-            pass
