@@ -49,11 +49,11 @@ def free_ports(count: int) -> int:
     raise SystemExit("No free ports between 18080 and 19000: stop what listens there and try again")
 
 
-def make_archive(version: str, broken: bool = False) -> None:
+def make_archive(version: str, broken_on: str = "") -> None:
     """A release of the service: build/demo/archives/hello-VERSION.tar.gz."""
     path = DEMO / "archives" / f"hello-{version}.tar.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    files = {"service.py": SERVICE.read_bytes(), "VERSION": f"{version}\n".encode(), **({"broken": b""} if broken else {})}
+    files = {"service.py": SERVICE.read_bytes(), "VERSION": f"{version}\n".encode(), **({"broken": broken_on.encode()} if broken_on else {})}
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
@@ -125,12 +125,12 @@ def demo() -> bool:
     subprocess.run([sys.executable, str(CHECKOUT / "scripts" / "tree.py")], stdout=subprocess.DEVNULL, timeout=60, check=True)
     stop_services()
     shutil.rmtree(DEMO, ignore_errors=True)
-    for version, broken in (("1.0.0", False), ("1.1.0", False), ("1.2.0", True)):
-        make_archive(version, broken)
+    for version, broken_on in (("1.0.0", ""), ("1.1.0", ""), ("1.2.0", "demo2 demo3")):
+        make_archive(version, broken_on)
     first_port = free_ports(len(HOSTS))
     settings = environment(first_port)
     fine = []
-    say("Three hosts, no version yet. First 1.0.0, then 1.1.0 rolling, then 1.2.0, which is broken.")
+    say("Three hosts, no version yet. First 1.0.0, then 1.1.0 rolling, then 1.2.0, which works on demo1 only.")
     try:
         for version, wanted in (("1.0.0", "1.0.0"), ("1.1.0", "1.1.0"), ("1.2.0", "1.1.0")):
             code = playbook("deploy", {"fraise": "hello", "version": version}, settings)

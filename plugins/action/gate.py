@@ -16,4 +16,4 @@ class ActionModule(FraisierAction):
     def act(self, arguments, task_vars):
         answer = call("gate", at=arguments["at"], hosts=[str(host) for host in task_vars.get("ansible_play_batch", [])])
         keys = ("go", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
-        return {"changed": False, **{key: answer[key] for key in keys}}
+        return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}}

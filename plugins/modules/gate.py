@@ -41,6 +41,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+at:
+  description: The gate that was asked.
+  returned: success
+  type: str
 go:
   description: Whether the deployment may go on.
   returned: success

@@ -17,11 +17,20 @@ def progress_line(action: str, host: str, result: dict[str, Any], outcome: str) 
     name = action[len(PREFIX) :]
     if name == "deployment" and "plan" in result:
         return f"  == {result.get('msg', '')}"
-    if name == "gate" and outcome == "ok" and not result["go"]:
-        return f"  == halted before batch {result['batch']} of {result['batches']}: {result['reason']}" if not result.get("undo") else f"  == undoing {', '.join(result['undo'])}"
+    if name == "gate" and outcome == "ok":
+        return _gate(result)
     if name != "release":
         return ""
     return f"  {host}  {_step(result, outcome)}"
+
+
+def _gate(result: dict[str, Any]) -> str:
+    """A halt is told once, where it is decided: after a batch, or before the first one."""
+    if result.get("undo"):
+        return f"  == undoing {', '.join(result['undo'])}"
+    if result["go"] or result["at"] == "settle" or (result["at"] == "before" and result["batch"] > 1):
+        return ""
+    return f"  == halted {result['at']} batch {result['batch']} of {result['batches']}: {result['reason']}"
 
 
 def _step(result: dict[str, Any], outcome: str) -> str:
