@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, mapping, number, optional
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, mapping, optional, whole
 
 table = tables.deployment_host
 _DONE = ("ok", "unchanged")
@@ -35,9 +35,9 @@ def find(connection: Connection, deployment_key: int, identifier: str, host: str
 
 def note_batch(connection: Connection, host: Row[Any], event: Event) -> None:
     """Which batch the host shifts in."""
-    batch = number(event.data.get("batch"))
-    if batch is not None and host.batch != int(batch):
-        connection.execute(update(table).where(table.c.pk_deployment_host == host.pk_deployment_host).values(batch=int(batch)))
+    batch = whole(event.data.get("batch"))
+    if batch is not None and host.batch != batch:
+        connection.execute(update(table).where(table.c.pk_deployment_host == host.pk_deployment_host).values(batch=batch))
 
 
 def observe(connection: Connection, host: Row[Any], event: Event, target_version: str) -> None:

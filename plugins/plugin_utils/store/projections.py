@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Row
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import hosts, locks, steps, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import CLOSED_STATUSES, OPEN_STATUSES, Event, parse_time
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, document, mapping, number, optional
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, document, mapping, number, optional, whole
 
 deployment = tables.deployment
 
@@ -85,12 +85,12 @@ def _close(connection: Connection, target: Target, event: Event) -> None:
             duration_seconds=duration if duration is not None else max(0.0, (finished_at - target.row.started_at).total_seconds()),
         )
     )
-    token = number(data.get("token"))
+    token = whole(data.get("token"), 62)
     if token is not None:
         pair = and_(tables.lock.c.fk_fraise == target.row.fk_fraise, tables.lock.c.fk_environment == target.row.fk_environment)
         lock = connection.execute(select(tables.lock.c.pk_lock).where(pair)).scalar_one_or_none()
         if lock is not None:
-            locks.release(connection, lock, str(data.get("owner")), int(token), read_clock(connection))
+            locks.release(connection, lock, str(data.get("owner")), token, read_clock(connection))
 
 
 def _interrupt(connection: Connection, target: Target, event: Event) -> None:

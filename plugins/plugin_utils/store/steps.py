@@ -15,16 +15,11 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import insert_missing
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import NAME_LIMIT, bounded, document, mapping, number, optional
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import NAME_LIMIT, bounded, document, mapping, number, optional, whole
 
 table = tables.step
 CHECK_LIMIT = 200
 """Health checks kept of one step."""
-
-
-def _whole(value: Any) -> int | None:
-    found = number(value)
-    return None if found is None or abs(found) >= 2**31 else int(found)
 
 
 def _find(connection: Connection, deployment_key: int, name: str) -> Row[Any] | None:
@@ -41,8 +36,8 @@ def intend(connection: Connection, deployment_key: int, host_key: int, name: str
     data = event.data
     values = {
         "step": bounded(data.get("step"), 32),
-        "attempt": _whole(data.get("attempt")),
-        "batch": _whole(data.get("batch")),
+        "attempt": whole(data.get("attempt")),
+        "batch": whole(data.get("batch")),
         "target_version": optional(data.get("version", data.get("target_version")), NAME_LIMIT),
         "started_at": event.at,
     }
@@ -97,7 +92,7 @@ def store_checks(connection: Connection, deployment_key: int, host_key: int, ste
             "check_type": bounded(check.get("type") or "unknown", 32),
             "target": bounded(check.get("target")),
             "status": "pass" if check.get("ok") is True else "fail",
-            "attempts": _whole(check.get("attempts")),
+            "attempts": whole(check.get("attempts")),
             "duration_seconds": number(check.get("duration")),
             "message": optional(check.get("message")),
             "checked_at": event.at,

@@ -161,8 +161,8 @@ class Event:
             raise ValidationError(f"An event's source is a word of at most 64 characters, not {self.source[:80]!r}")
         if not isinstance(self.seq, int) or isinstance(self.seq, bool) or not 0 <= self.seq < 2**62:
             raise ValidationError(f"An event's seq is a whole number from 0, not {self.seq!r}")
-        if self.at.tzinfo is None:
-            raise ValidationError("An event's time bears a time zone")
+        if self.at.tzinfo is None or not _storable(self.at):
+            raise ValidationError(f"An event's time bears a time zone and lies between 1970 and 9000, not {self.at.isoformat()}")
         if not self.type or len(self.type) > 128:
             raise ValidationError(f"An event's type has 1 to 128 characters, not {len(self.type)}")
         if self.deployment is not None:
@@ -219,11 +219,16 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """An aware UTC moment from ISO 8601 text; ValueError when it bears no zone."""
+    """An aware UTC moment from ISO 8601 text; ValueError when it bears no zone or no database could keep it."""
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"time without a zone: {text!r}")
+    if moment.tzinfo is None or not _storable(moment):
+        raise ValueError(f"time without a zone, or outside of 1970 to 9000: {text!r}")
     return moment.astimezone(UTC)
+
+
+def _storable(moment: datetime) -> bool:
+    """Within what all three databases keep."""
+    return 1970 < moment.year < 9000
 
 
 def plain(value: Any) -> Any:

@@ -49,6 +49,12 @@ def number(value: Any) -> float | None:
     return float(value)
 
 
+def whole(value: Any, bits: int = 31) -> int | None:
+    """A whole number that fits a column of ``bits`` bits and its sign, or nothing."""
+    found = number(value)
+    return None if found is None or abs(found) >= 2**bits else int(found)
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     """``value`` when it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}

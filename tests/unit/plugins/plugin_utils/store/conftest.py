@@ -1,0 +1,46 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store in a file of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Url of a SQLite store whose file is not there yet."""
+    return f"sqlite:///{tmp_path}/state/store.db"
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema and no rows, made once and copied for each test."""
+    # Not at the top: pytest reads this file before Ansible's loader for collections is in place.
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+
+    path = tmp_path_factory.mktemp("migrated") / "store.db"
+    with Store.connect(f"sqlite:///{path}") as connected:
+        connected.migrate()
+    return path
+
+
+@pytest.fixture
+def store(url: str, tmp_path: Path, migrated_file: Path) -> Iterator[Store]:
+    """A SQLite store with the newest schema."""
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+
+    path = tmp_path / "state" / "store.db"
+    path.parent.mkdir(mode=0o700)
+    shutil.copy(migrated_file, path)
+    with Store.connect(url) as connected:
+        yield connected
