@@ -153,7 +153,7 @@ def _start(argv, shown, cwd, env, with_input):
             start_new_session=True,
             bufsize=0,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:
         raise _cannot_start(error, argv, shown, cwd) from error
 
 

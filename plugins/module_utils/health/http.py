@@ -17,6 +17,7 @@ MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
 SECRET_QUERY = re.compile(r"(?i)([?&][^=&#]*(?:token|key|secret|pass|sig|auth|credential)[^=&#]*=)[^&#]*")
 HIDDEN = "***"
+URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 
 
 class Unhealthy(Exception):
@@ -83,17 +84,19 @@ class HttpCheck:
     def _request(self, url, headers, deadline):
         """(status, reason, headers, body or None) of one request."""
         import http.client
-        from urllib.parse import urlsplit
+        from urllib.parse import quote, urlsplit
 
         parts = urlsplit(url)
         client = http.client.HTTPConnection(parts.hostname, parts.port)
         connection = self._connect(parts, deadline)
         try:
             client.sock = DeadlineSocket(connection, deadline)
-            path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+            path = quote((parts.path or "/") + ("?" + parts.query if parts.query else ""), safe=URL_CHARACTERS)
             client.request(self.options["method"], path, headers=self._headers(parts, headers))
             answer = client.getresponse()
             body = answer.read(BODY_BYTES + 1) if self._wants_body() else None
+            if body is not None and len(body) <= BODY_BYTES and answer.length:
+                raise Unhealthy("the answer broke off {0} bytes before its end".format(answer.length))
             return answer.status, answer.reason, answer.headers, body
         finally:
             connection.close()

@@ -18,6 +18,8 @@ LONGEST_PAUSE = 5.0
 CRASH_LOOK_SECONDS = 1.0
 PROBE_SECONDS = 3600.0
 SHORTEST_ROUND = 0.1
+# Two sums of the same seconds differ in their last digits; less than this is no time.
+SLACK = 0.001
 
 
 def verify(checks, *, min_healthy, interval, deadline, service=None, version=None, clock=time.monotonic, sleep=time.sleep):
@@ -65,7 +67,7 @@ class _Wait:
             else:
                 healthy_since = now if healthy_since is None else healthy_since
                 self._ever_healthy = True
-                if now - healthy_since >= self._min_healthy and now <= self._end:
+                if now - healthy_since >= self._min_healthy - SLACK and now <= self._end:
                     return self.report(status, rows, message)
             self._pause(healthy_since, now, pause)
             if self._watch.crash:
@@ -98,7 +100,7 @@ class _Wait:
     def _too_late(self, healthy_since):
         """Whether another round cannot change the outcome; one squeezed in before the deadline would only hide why the last one failed."""
         left = self._end - self._clock()
-        return left <= 0 or (healthy_since is None and left < SHORTEST_ROUND)
+        return left <= SLACK or (healthy_since is None and left < SHORTEST_ROUND)
 
     def _late(self, status, rows, message, healthy_since):
         if status != UNHEALTHY:
@@ -117,10 +119,10 @@ class _Wait:
         until = min(until, self._end)
         while True:
             left = until - self._clock()
-            if left <= 0:
+            if left <= SLACK:
                 return
             self._sleep(min(left, CRASH_LOOK_SECONDS))
-            if until - self._clock() > 0:
+            if until - self._clock() > SLACK:
                 self._watch.look()
                 if self._watch.crash:
                     return
