@@ -49,8 +49,10 @@ options:
     type: str
     default: api
   version:
-    description: The version to bring. Required for O(kind=deploy); a rollback without it goes to the last good version.
-    type: str
+    description:
+      - The version to bring, a text. Required for O(kind=deploy); a rollback without it goes to the last good version.
+      - A number is refused, for V(1.10) without quotes is the number 1.1 in YAML.
+    type: raw
   provider:
     description: How hosts run the release.
     type: str

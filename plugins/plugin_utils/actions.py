@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -30,12 +31,21 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
         del tmp
         variables = task_vars or {}
         try:
-            _validation, arguments = self.validate_argument_spec(argument_spec=self.SPEC)
-            result.update(self.act(to_native(arguments), variables))
+            result.update(self.act(self._arguments(), variables))
         except FraisierError as error:
             result.update(error.result or {})
             result.update({"failed": True, "msg": f"{error} [{error.code}]", "error": error.to_dict()})
         return result
+
+    def _arguments(self) -> dict[str, Any]:
+        """The task's arguments, held against ``SPEC``, with its defaults, as plain values."""
+        try:
+            _validation, arguments = self.validate_argument_spec(argument_spec=self.SPEC)
+        except AnsibleError as exception:
+            name = str(self._task.action)
+            raise ValidationError(f"{name}: {exception}", hint=f"See: ansible-doc {name}", context={"action": name}) from exception
+        native: dict[str, Any] = to_native(arguments)
+        return native
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The action's own work."""

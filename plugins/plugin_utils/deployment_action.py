@@ -41,7 +41,7 @@ class DeploymentAction(FraisierAction):
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
         "fraise_type": {"type": "str", "default": "api"},
-        "version": {"type": "str"},
+        "version": {"type": "raw"},
         "provider": {"type": "str", "default": "bare_metal"},
         "strategy": {"type": "str", "default": "rolling"},
         "batches": {"type": "raw", "default": [1]},
@@ -144,6 +144,12 @@ def check_request(arguments: dict[str, Any], hosts: list[str]) -> None:
             "fraise_environment is not set", hint="Set it once for the inventory, e.g. fraise_environment: production in group_vars/all.yml", context={"option": "fraise_environment"}
         )
     version = arguments.get("version")
+    if version is not None and not isinstance(version, str):
+        raise ValidationError(
+            f"version: {version!r} is not a text",
+            hint='Quote it, version: "1.10", for YAML and JSON read 1.10 as the number 1.1 and YAML reads 010 as 8',
+            context={"option": "version", "value": str(version)},
+        )
     if not version and arguments["kind"] == "deploy":
         raise ValidationError("version is missing", hint="Give it with -e version=1.4.2", context={"option": "version"})
     if version and not VERSION.fullmatch(version):

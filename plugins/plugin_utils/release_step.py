@@ -33,30 +33,22 @@ class ReleaseStep(FraisierAction):
     }
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Intent, host call, outcome."""
+        """Intent, host call, outcome: whatever goes wrong after the intent is this step's outcome, so the record always has one."""
         step, provider = arguments["step"], arguments["provider"]
         options = {key: value for key, value in arguments["options"].items() if value is not None}
         options["state"] = "inactive" if step == "revert" and not options.get("release") else STATES[step]
-        provider_argument_spec(provider)
         host = str(task_vars["inventory_hostname"])
-        archive = self._controller_archive(options) if step == "stage" else None
         intent = call("intent", host=host, step=step, version=options.get("release"), attempt=1)
         if intent["fence"] and options["state"] != "inspected":
             options["fence"] = intent["fence"]
         redactor = self.redactor(arguments, task_vars)
         report: dict[str, Any] = {"step_id": intent["step_id"], "host": host, "step": step}
         try:
+            provider_argument_spec(provider)
+            archive = self._controller_archive(options) if step == "stage" else None
             result = self._call_host(provider, options, archive, task_vars, arguments["reconnect"])
-        except AnsibleConnectionFailure as exception:
-            failure = {"code": "PROVIDER_CONNECTION_ERROR", "category": "NETWORK", "infrastructure": True, "message": redactor.text(str(exception)), "hint": "Is the host up?"}
-            call("outcome", **report, outcome="unreachable", error=failure)
-            raise
-        except FraisierError as error:
-            call("outcome", **report, outcome="failed", changed=False, error=redactor.clean(error.to_dict()))
-            raise
-        except AnsibleError as exception:
-            failure = {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": redactor.text(str(exception)), "hint": "See the task's message"}
-            call("outcome", **report, outcome="failed", error=failure)
+        except Exception as exception:
+            call("outcome", **report, **redactor.clean(_failure(exception)))
             raise
         call("outcome", **report, **redactor.clean(_outcome(result)))
         result["step"] = step
@@ -98,6 +90,17 @@ class ReleaseStep(FraisierAction):
             with path.open("rb") as stream:
                 archive["sha256"] = hashlib.file_digest(stream, "sha256").hexdigest()
         return path
+
+
+def _failure(exception: Exception) -> dict[str, Any]:
+    """What the recorder keeps of a call without a result. ``changed`` only where it is known: else the host may have done it all the same."""
+    if isinstance(exception, AnsibleConnectionFailure):
+        error = {"code": "PROVIDER_CONNECTION_ERROR", "category": "NETWORK", "infrastructure": True, "message": str(exception), "hint": "Is the host up?"}
+        return {"outcome": "unreachable", "error": error}
+    if isinstance(exception, FraisierError):
+        return {"outcome": "failed", "changed": False, "error": exception.to_dict()}
+    message = str(exception) if isinstance(exception, AnsibleError) else f"{type(exception).__name__}: {exception}"
+    return {"outcome": "failed", "error": {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": "See the task's message"}}
 
 
 def _outcome(result: dict[str, Any]) -> dict[str, Any]:
