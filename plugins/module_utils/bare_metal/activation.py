@@ -173,7 +173,6 @@ class Activation:
         try:
             with self.call.timed("restart"):
                 self._stop_others(manager)
-                manager.reset_failed()
                 manager.apply(max(0.1, self.call.remaining()))
         except FraisierError as error:
             if error.infrastructure:
@@ -273,7 +272,6 @@ class Activation:
         keeper = self.call.manager(self.origin, run)
         with self.call.timed("restart"):
             self._stop_others(keeper)
-            keeper.reset_failed()
             keeper.apply(self.params["timeout"])
         with self.call.timed("verify"):
             return self._verify(keeper, run, self.origin, max(self.params["timeout"], 2 * run["min_healthy"] + 1))
