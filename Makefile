@@ -54,7 +54,7 @@ test-e2e: venv tools  ## deployments to real systemd hosts
 	@$(PYTEST) -q tests/e2e $(ARGS)
 
 .PHONY: test
-test: venv  ## lint, unit, integration and end to end, with the time of each
+test: venv  ## lint, unit, integration, end to end and molecule, with the time of each
 	@scripts/test-all
 
 .PHONY: demo

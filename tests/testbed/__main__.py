@@ -1,7 +1,7 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the testbed: ``python -m tests.testbed up NAME [--count N] | inventory NAME | down NAME | list | image | clean``."""
+"""Command line of the testbed: ``python -m tests.testbed up NAME [--count N] | down NAME | release FOLDER VERSION | list | image | clean``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from tests.testbed import fleet as fleets
-from tests.testbed.application import install_service
+from tests.testbed.application import BEHAVIOURS, build_release, install_service
 from tests.testbed.engine import ensure_engine
 from tests.testbed.images import ensure_image
 from tests.testbed.inventory import write_inventory
@@ -62,6 +62,10 @@ def main() -> int:
             command.add_argument("--group", default="shop_api")
             command.add_argument("--variables", default="{}", help="JSON, variables of all hosts")
             command.add_argument("--owner", type=int, default=int(os.environ.get("FRAISIER_TESTBED_OWNER", "0")), help="remove when this process is gone")
+    release = commands.add_parser("release", help="make a release archive of the small service")
+    release.add_argument("folder", type=Path)
+    release.add_argument("version")
+    release.add_argument("--behaviour", choices=BEHAVIOURS, default="healthy")
     commands.add_parser("list")
     commands.add_parser("image")
     commands.add_parser("clean")
@@ -71,6 +75,8 @@ def main() -> int:
             up(options)
         elif options.command == "down":
             down(options)
+        elif options.command == "release":
+            print(build_release(options.folder, options.version, options.behaviour).path)
         elif options.command == "list":
             for name, owned_by in fleets.fleets().items():
                 print(name, owned_by or "kept")
