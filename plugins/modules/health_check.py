@@ -16,19 +16,21 @@ description:
 author:
   - fraisier.deploy contributors (!UNKNOWN)
 extends_documentation_fragment:
+  - fraisier.deploy.attributes
+  - fraisier.deploy.attributes.actiongroup_deploy
   - fraisier.deploy.health
   - fraisier.deploy.service
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
     support: full
     details:
       - The module only reads, so it does the same in check mode.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
     support: none
     details:
       - Nothing ever changes.
+  idempotent:
+    support: full
 options:
   timeout:
     description:

@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import display, redact_userinfo, run_command, tail
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentTimeoutError, ProviderConfigurationError, ProviderError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.commands import display, redact_userinfo, run_command, tail
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentTimeoutError, ProviderConfigurationError, ProviderError
 
 
 def ended(pid: int) -> bool:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.health import probe, verify
 from ansible_collections.fraisier.deploy.plugins.module_utils.services import service_manager
 

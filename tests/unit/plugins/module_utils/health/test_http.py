@@ -10,10 +10,11 @@ import json
 import time
 
 import pytest
-from ansible_collections.fraisier.deploy.plugins.module_utils.health import probe
-from ansible_collections.fraisier.deploy.plugins.module_utils.health.http import MISSING, look_up, redact_url, same
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.health import probe
+from ansible_collections.fraisier.deploy.plugins.module_utils.health.http import MISSING, look_up, redact_url, same
 
 
 def look(url: str, *, version: str | None = None, **options):

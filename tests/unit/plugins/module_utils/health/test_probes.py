@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.health import probe
 from ansible_collections.fraisier.deploy.plugins.module_utils.health.network import Deadline
 

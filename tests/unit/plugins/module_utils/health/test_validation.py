@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
-from ansible_collections.fraisier.deploy.plugins.module_utils.health import HEALTH_OPTIONS, check_health_options, check_timing, secret_values
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.module_utils.health import HEALTH_OPTIONS, check_health_options, check_timing, secret_values
 
 TCP = {"tcp": {"port": 80}}
 

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import HealthCheckError, ProviderUnavailableError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.module_utils.health import probe, verify
 from ansible_collections.fraisier.deploy.plugins.module_utils.services import ServiceManager, ServiceStatus
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 class Clock:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.services import ServiceManager, service_manager
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ProviderConfigurationError, ProviderError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.module_utils.services import service_manager
 
