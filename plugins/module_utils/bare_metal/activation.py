@@ -62,8 +62,9 @@ class Activation:
             if self.layout.manifest(self.target) is None:
                 raise self._not_staged()
             manager = self.call.existing_manager(self.target)
-            self._settle_finished_journal(live)
-            self.interrupted = self.call.journal.read()
+            self.interrupted = self.call.interrupted(self.state)
+            if self.interrupted is None:
+                self.call.journal.close()
             if self.interrupted is None and live == self.target and not self.params["force"]:
                 report = self._already_well(manager)
                 if report is not None:
@@ -89,18 +90,12 @@ class Activation:
         if not manager.exists():
             self.call.warn("the {0} service {1} does not exist on this host yet".format(manager.NAME, manager.name))
         state = self.call.state()
-        settled = live == self.target and self.call.journal.read() is None and not self.params["force"] and state.is_run_as(self.target, self.params)
+        settled = live == self.target and self.call.interrupted(state) is None and not self.params["force"] and state.is_run_as(self.target, self.params)
         changed = not (settled and manager.status().active is not False)
         result = self.call.result(changed, self.target, state=state)
         if changed and live != self.target:
             result["release"]["previous"] = live
         return self.call.with_diff(result, before, {"current": self.target})
-
-    def _settle_finished_journal(self, live):
-        """A call that died between its last two writes had ended well: only its journal is left to remove."""
-        entry = self.call.journal.read()
-        if entry is not None and self.state.journal == entry["id"] and live == entry["to"]:
-            self.call.journal.close()
 
     def _already_well(self, manager):
         """The health report when the release is live, run as wanted and well, else None."""

@@ -55,6 +55,15 @@ class Call:
         """The HostState on the disk now."""
         return HostState(self.layout.state)
 
+    def interrupted(self, state=None):
+        """The journal's entry of an activation that was cut off, or None. One that only lacks the removal of its journal had ended well."""
+        entry = self.journal.read()
+        if entry is None:
+            return None
+        state = state or self.state()
+        ended = state.journal == entry["id"] and self.layout.current_version() == entry["to"]
+        return None if ended else entry
+
     def locked(self, purpose):
         """Hold the host's lock."""
         return host_lock(self.layout.lock, timeout=self.params["lock_timeout"], purpose=purpose)

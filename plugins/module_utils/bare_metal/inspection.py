@@ -33,6 +33,6 @@ def inspect(call):
         }
         for manifest in layout.staged_releases()
     ]
-    result = call.result(False, live, state=state, report=report, service=manager if known else None, releases=releases, interrupted=call.journal.read())
+    result = call.result(False, live, state=state, report=report, service=manager if known else None, releases=releases, interrupted=call.interrupted(state))
     now = {"current": live, "releases": [release["version"] for release in releases]}
     return call.with_diff(result, now, now)

@@ -69,7 +69,7 @@ def _remove_release(call, version):
 
 
 def _refuse_used(call, version):
-    entry = call.journal.read()
+    entry = call.interrupted()
     if call.layout.current_version() == version:
         raise ValidationError(
             "Release {0} is live and cannot be removed".format(version), hint="Activate another release first, or leave release out to remove all."
@@ -146,12 +146,12 @@ def prune(call):
 
 def _marks_good(call):
     live = call.layout.current_version()
-    return bool(call.params["good"]) and live is not None and call.journal.read() is None and call.state().last_good != live
+    return bool(call.params["good"]) and live is not None and call.interrupted() is None and call.state().last_good != live
 
 
 def _doomed(call):
     """Versions to remove: beyond the newest ``keep`` that did not fail, and those that failed; never what is or may be needed."""
-    layout, state, entry = call.layout, call.state(), call.journal.read()
+    layout, state, entry = call.layout, call.state(), call.interrupted()
     live = layout.current_version()
     needed = {live, state.previous, state.last_good, live if _marks_good(call) else None}
     needed.update(call.params["protect"] or [])

@@ -139,7 +139,7 @@ class Staging:
         """Why the release must not be replaced, "" when it may."""
         if self.layout.current_version() == self.version:
             return "live"
-        entry = self.call.journal.read()
+        entry = self.call.interrupted()
         if entry is not None and self.version in (entry["from"], entry["to"]):
             return "part of an activation that was cut off"
         return ""

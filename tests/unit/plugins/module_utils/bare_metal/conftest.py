@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import socket
@@ -47,7 +48,8 @@ class Host:
         """A tar.gz with version.txt, a server that tells the version, and ``files``."""
         path = self.base / f"{version}.tar.gz"
         contents = {"version.txt": version, "server.py": SERVER, **(files or {})}
-        with tarfile.open(path, "w:gz") as tar:
+        # The same bytes each time: gzip would write the time into its header.
+        with gzip.GzipFile(path, "wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
             for name, text in contents.items():
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = len(text.encode()), 0o755 if name.endswith(".py") else 0o644

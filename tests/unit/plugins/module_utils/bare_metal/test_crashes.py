@@ -164,7 +164,7 @@ def test_a_crash_at_any_step_of_pruning_loses_no_release_that_is_needed(host: Ho
         host.call("active", "1.1")
 
     def work() -> None:
-        host.call("pruned", keep=1, good=True)
+        host.call("pruned", keep=0, good=True)
 
     def look(step: int) -> None:
         for release in host.call("inspected")["releases"]:
