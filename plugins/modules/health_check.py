@@ -175,6 +175,7 @@ error:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
 from ansible_collections.fraisier.deploy.plugins.module_utils.health import secret_values
 from ansible_collections.fraisier.deploy.plugins.module_utils.health.entry import ARGUMENT_SPEC, run

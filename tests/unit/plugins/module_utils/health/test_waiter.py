@@ -8,64 +8,14 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import HealthCheckError, ProviderUnavailableError, ValidationError
-from ansible_collections.fraisier.deploy.plugins.module_utils.health import probe, verify
-from ansible_collections.fraisier.deploy.plugins.module_utils.services import ServiceManager, ServiceStatus
-
-
-class Clock:
-    """A clock that only sleeping moves. ``naps``: how long each sleep was."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.naps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
-
-    @property
-    def elapsed(self) -> float:
-        return self.now - 1000.0
-
-
-class ScriptedService(ServiceManager):
-    """A service whose status is told by a function of the seconds since the start."""
-
-    NAME = "scripted"
-
-    def __init__(self, clock: Clock, script: Callable[[float], dict]) -> None:
-        super().__init__({"name": "shop"}, root="/srv/shop", environment={})
-        self.clock = clock
-        self.script = script
-
-    def status(self) -> ServiceStatus:
-        facts = {"active": True, **self.script(self.clock.elapsed)}
-        if "error" in facts:
-            raise ProviderUnavailableError(facts["error"])
-        return ServiceStatus(self.NAME, self.name, facts.pop("active"), **facts)
-
-    def log_tail(self, lines: int) -> str:
-        return "Traceback: no such table"
-
-
-def wait(script: Callable[[float], dict], *, checks=(), min_healthy=10.0, interval=1.0, deadline=60.0):
-    """(report, clock) of a wait for a scripted service."""
-    clock = Clock()
-    report = verify(
-        list(checks), min_healthy=min_healthy, interval=interval, deadline=deadline, service=ScriptedService(clock, script), clock=clock, sleep=clock.sleep
-    )
-    return report, clock
-
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.module_utils.health import verify
+from tests.unit.plugins.module_utils.health.scripted import wait
 
 # --- the stretch ---
 
@@ -190,136 +140,6 @@ def test_whatever_happens_the_verdict_keeps_its_word(spells, min_healthy, interv
         assert all(stretch) and looks[-1][1]
     else:
         assert clock.elapsed >= deadline - 0.1 - 1e-6
-
-
-# --- crashes ---
-
-
-def crash(script, **options):
-    report, clock = wait(script, **options)
-    assert report.crashed and not report.ok
-    return report, clock
-
-
-def test_a_growing_count_of_restarts_is_a_crash_at_once_though_it_is_active_at_every_look():
-    report, clock = crash(lambda now: {"restarts": 4 + (now >= 3.0), "pid": None})
-    assert clock.elapsed == pytest.approx(3.0)
-    assert report.message.startswith("scripted shop crashes: it was restarted 1 times while it was watched")
-    assert report.message.endswith("last lines of its log:\nTraceback: no such table")
-
-
-def test_restarts_of_long_ago_are_no_crash():
-    report, _clock = wait(lambda now: {"restarts": 17, "pid": 5})
-    assert report.ok
-
-
-def test_a_changed_main_process_is_a_crash_at_once():
-    report, clock = crash(lambda now: {"pid": 100 if now < 5.0 else 200})
-    assert clock.elapsed == pytest.approx(5.0)
-    assert "its main process changed from 100 to 200" in report.message
-
-
-def test_a_vanished_main_process_is_a_crash_at_once():
-    report, _clock = crash(lambda now: {"pid": 100, "active": True} if now < 5.0 else {"pid": None, "active": False})
-    assert "scripted shop died: its main process 100 is gone" in report.message
-
-
-def test_a_unit_that_its_manager_has_given_up_is_a_crash_at_once():
-    report, clock = crash(lambda now: {"active": False, "failed": True, "detail": {"result": "exit-code", "exit_status": 3}})
-    assert clock.elapsed == 0.0
-    assert "has failed (result exit-code, exit status 3)" in report.message
-
-
-def test_a_main_process_that_appears_late_is_no_crash():
-    report, _clock = wait(lambda now: {"pid": None if now < 2.0 else 100, "active": now >= 2.0})
-    assert report.ok
-
-
-def test_the_end_of_a_oneshot_is_no_crash():
-    report, _clock = wait(lambda now: {"pid": 100 if now < 2.0 else None, "finite": True})
-    assert report.ok
-
-
-def test_a_crash_outweighs_checks_that_pass():
-    report, _clock = crash(lambda now: {"restarts": int(now >= 2.0)}, checks=[{"exec": {"command": ["true"]}}])
-    assert [(row.type, row.ok) for row in report.checks] == [("exec", True), ("scripted", False)]
-
-
-def test_a_crash_during_a_long_pause_is_seen_within_a_second():
-    _report, clock = crash(lambda now: {"pid": 1 if now < 12.2 else None, "active": False}, interval=30.0)
-    assert clock.elapsed <= 13.2 + 1e-6
-
-
-def test_a_manager_that_does_not_answer_for_a_moment_is_no_crash_but_no_health_either():
-    report, clock = wait(lambda now: {"error": "dbus is busy"} if 3.0 <= now < 4.0 else {"pid": 7})
-    assert report.ok
-    assert clock.elapsed == pytest.approx(14.0)
-
-
-def test_a_manager_that_never_answers_is_an_error_of_its_own():
-    with pytest.raises(ProviderUnavailableError, match="no dbus"):
-        wait(lambda now: {"error": "no dbus"})
-
-
-def test_a_manager_that_does_not_know_leaves_the_word_to_the_checks():
-    report, _clock = wait(lambda now: {"active": None}, checks=[{"exec": {"command": ["true"]}}], min_healthy=0.0)
-    assert (report.status, len(report.checks)) == ("healthy", 1)
-
-
-# --- lists and composites ---
-
-TRUE, FALSE = {"exec": {"command": ["true"]}}, {"exec": {"command": ["false"]}}
-
-
-@pytest.mark.parametrize(
-    ("checks", "status"),
-    [
-        ([], "healthy"),
-        ([TRUE], "healthy"),
-        ([TRUE, FALSE], "unhealthy"),
-        ([{"all": [TRUE, TRUE]}], "healthy"),
-        ([{"all": [TRUE, FALSE]}], "unhealthy"),
-        ([{"any": [TRUE, TRUE]}], "healthy"),
-        ([{"any": [FALSE, TRUE]}], "degraded"),
-        ([{"any": [FALSE, FALSE]}], "unhealthy"),
-        ([{"quorum": {"count": 2, "of": [TRUE, TRUE, FALSE]}}], "degraded"),
-        ([{"quorum": {"count": 2, "of": [TRUE, FALSE, FALSE]}}], "unhealthy"),
-        ([{"quorum": {"count": 2, "of": [TRUE, TRUE, TRUE]}}], "healthy"),
-        ([{"all": [TRUE, {"any": [TRUE, FALSE]}]}], "degraded"),
-        ([{"any": [{"all": [TRUE, FALSE]}, TRUE]}, TRUE], "degraded"),
-    ],
-)
-def test_one_word_says_how_all_checks_stand(checks, status):
-    report = probe(checks)
-    assert report.status == status
-    assert report.ok is (status != "unhealthy")
-
-
-def test_a_composite_stands_before_its_members_and_all_are_asked():
-    rows = probe([{"any": [TRUE, {"quorum": {"count": 2, "of": [FALSE, TRUE]}}]}]).to_dict()["checks"]
-    assert [(row["type"], row["ok"]) for row in rows] == [("any", True), ("exec", True), ("quorum", False), ("exec", False), ("exec", True)]
-    assert rows[0]["target"] == "exec true, quorum 2 of exec false, exec true"
-    assert rows[2]["message"] == "1 of 2 pass, wanted 2"
-    assert set(rows[0]) == {"type", "target", "ok", "attempts", "duration", "message"}
-
-
-def test_without_checks_and_service_the_answer_is_healthy_and_says_why():
-    assert probe([]).to_dict() == {"status": "healthy", "message": "no checks", "checks": []}
-
-
-def test_a_probe_without_checks_tells_how_the_service_is():
-    clock = Clock()
-    assert probe([], service=ScriptedService(clock, lambda now: {"pid": 7})).status == "healthy"
-    assert probe([], service=ScriptedService(clock, lambda now: {"active": False})).message == "scripted shop is not active"
-
-
-def test_an_unhealthy_report_becomes_an_error_that_names_what_fails():
-    report = probe([TRUE, {"exec": {"command": ["sh", "-c", "echo no table; exit 1"]}}])
-    error = report.to_error()
-    assert isinstance(error, HealthCheckError)
-    assert error.message == "exec sh -c 'echo no table; exit 1': return code 1, wanted 0: no table"
-    assert [row["type"] for row in error.context["failing"]] == ["exec"]
-    assert not error.infrastructure
 
 
 # --- real servers ---
