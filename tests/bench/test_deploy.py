@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from tests.bench import reference
@@ -23,7 +28,8 @@ def test_a_deployment_costs_at_most_a_few_times_the_bare_work(bench: Bench, ten_
     hosts = ten_hosts.hosts[:10]
     fleet = RealFleet(tmp_path, hosts, f"sqlite:///{tmp_path}/store.db", rolling_batches=batches, fraise_min_healthy=0, fraise_interval=0.05)
     # cold connections, as in CI: nothing is kept from the run before
-    fleet.controller.settings["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(tmp_path / "cp")
+    sockets = Path(tempfile.mkdtemp(prefix="frz-"))  # short: the path of a Unix socket has 108 characters at the most
+    fleet.controller.settings["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(sockets)
     for host in hosts:
         install_service(host, name="raw-api", root=reference.ROOT, port=reference.PORT)
     releases = [build_release(fleet.archives, f"{len(name)}.{number}.0", padding=SIZE) for number in range(RUNS + 1)]
@@ -31,20 +37,19 @@ def test_a_deployment_costs_at_most_a_few_times_the_bare_work(bench: Bench, ten_
     def ours(number: int) -> None:
         ended = fleet.controller.deploy("shop_api", releases[number].version, "--forks", "20")
         assert ended.code == 0, ended.output[-3000:]
-        for leftover in (tmp_path / "cp").glob("*"):
+        for leftover in sockets.glob("*"):
             _close(leftover)
 
     def bare(number: int) -> None:
         if batches == ["100%"]:
             reference.all_at_once(hosts, releases[number])
         else:
-            reference.rolling(hosts, releases[number], 2, tmp_path)
+            reference.rolling(hosts, releases[number], 2, sockets)
 
     bench.ratio(name, ours, bare, runs=RUNS, bound=bound)
+    shutil.rmtree(sockets)
     assert set(fleet.answers(timeout=5).values()) == {releases[RUNS].version}
 
 
 def _close(control) -> None:
-    import subprocess
-
     subprocess.run(["ssh", "-o", f"ControlPath={control}", "-O", "exit", "any"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10, check=False)
