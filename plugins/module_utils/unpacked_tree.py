@@ -103,7 +103,7 @@ class UnpackedTree:
 
     def _new(self, entry, kind):
         place = self._place(entry)
-        if place is None:
+        if place is None or (place == "" and self.strip_components):
             return None
         if place == "":
             raise self.refuse(entry, "is a {0} in the place of the top folder".format(kind))

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
 import tarfile
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     FencedError,
     NotFoundError,
     ProviderConfigurationError,
+    ProviderError,
     ValidationError,
 )
 
@@ -231,3 +233,46 @@ def test_another_recipe_for_the_same_content_keeps_the_release_and_warns(host: H
     host.stage("1.0")
     assert not host.stage("1.0", build="true")["changed"]
     assert any("another build" in warning for warning in host.warnings)
+
+
+def make_repository(path: Path, files: dict[str, str]) -> str:
+    """A git repository with one commit, made by git itself; returns the commit."""
+    path.mkdir()
+
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "protocol.file.allow=always"]
+        return subprocess.run(["git", "-C", str(path), *identity, *words], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+    git("init", "--quiet", "--initial-branch=main")
+    for name, text in files.items():
+        (path / name).write_text(text)
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "one")
+    return git("rev-parse", "HEAD")
+
+
+def test_a_commit_of_a_repository_is_staged_with_its_submodules(host: Host) -> None:
+    make_repository(host.base / "library", {"lib.txt": "lib"})
+    origin = host.base / "origin"
+    make_repository(origin, {"version.txt": "1.0"})
+    add = ["git", "-C", str(origin), "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "vendor"]
+    subprocess.run(add, check=True, timeout=30)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", "-C", str(origin), *identity, "commit", "--quiet", "-m", "two"], check=True, timeout=30)
+    commit = subprocess.run(["git", "-C", str(origin), "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    source = {"git": {"repo": str(origin), "ref": "main", "submodules": True}}
+    result = host.call("staged", "1.0", source=source)
+    assert result["release"]["digest"] == f"git:{commit}"
+    assert (host.root / "releases/1.0/vendor/lib.txt").read_text() == "lib"
+    assert not host.call("staged", "1.0", source=source)["changed"]
+    assert not host.call("staged", "1.0", source={"git": {"repo": str(origin), "ref": commit}}, check_mode=True)["changed"]
+
+
+def test_a_repository_that_is_away_does_not_hinder_a_release_that_is_already_here(host: Host) -> None:
+    make_repository(host.base / "origin", {"version.txt": "1.0"})
+    source = {"git": {"repo": f"file://{host.base}/origin", "ref": "main"}}
+    host.call("staged", "1.0", source=source)
+    (host.base / "origin").rename(host.base / "moved")
+    with pytest.raises(ProviderError):
+        host.call("staged", "1.1", source=source)
+    assert host.releases() == ["1.0"]
