@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - fraisier.deploy contributors (!UNKNOWN)
 description:
-  - With O(state=open) takes the lock of the fraise in its environment, makes the plan and writes the record; with O(state=closed) writes the outcome, frees the lock and fails the run if the deployment
-    did not succeed.
+  - With O(state=open) takes the lock of the fraise in its environment, makes the plan and writes the record.
+  - With O(state=closed) writes the outcome, frees the lock and fails the run if the deployment did not succeed.
   - Runs in the controller and needs no connection. Needs the callback P(fraisier.deploy.recorder#callback).
   - In check mode nothing is locked or written, and closing prints the plan.
 extends_documentation_fragment:

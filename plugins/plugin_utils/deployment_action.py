@@ -97,32 +97,38 @@ class DeploymentAction(FraisierAction):
     def _close(self) -> dict[str, Any]:
         answer = call("close")
         deployment = answer["deployment"]
-        if self._task.check_mode:
-            lines = plan_lines(deployment, answer["checks"])
-        else:
-            lines = outcome_lines(deployment, answer)
+        lines = plan_lines(deployment, answer["checks"]) if self._task.check_mode else outcome_lines(deployment, answer)
         self.say(*lines)
-        result = {"changed": False, "status": answer["status"], "reason": answer["reason"], "hosts": answer["hosts"], "deployment": deployment, "lines": lines}
+        told = {key: answer[key] for key in ("status", "reason")}
+        hosts = {name: {**host, "error": _brief(host["error"])} for name, host in answer["hosts"].items()}
         if self._task.check_mode:
-            return self._closed_check(result, answer)
+            failed = [name for name, host in hosts.items() if host["state"] in ("failed", "unreachable")]
+            if failed:
+                raise DeploymentError(
+                    f"The check found hosts that cannot be deployed to: {', '.join(failed)}", hint="See their messages above", result={**told, "hosts": hosts}
+                )
+        else:
+            self._judge(answer, {**told, "hosts": hosts})
+        return {"changed": False, **told, "hosts": hosts, "deployment": deployment, "lines": lines}
+
+    def _judge(self, answer: dict[str, Any], result: dict[str, Any]) -> None:
+        """The exit code: raise DeploymentError unless the deployment ended well."""
         if answer["store_away"]:
             self._display.warning(f"The store is away ({answer['store_away']}); the outcome waits on disk for the next run")
         staged_only = answer["status"] == "aborted" and answer["reason"].startswith("staged only")
         if answer["status"] not in GOOD_ENDS and not staged_only:
+            identifier = answer["deployment"]["identifier"]
             raise DeploymentError(
-                f"{deployment['identifier']} ended {answer['status']}: {answer['reason']}",
-                hint=f"Run: ansible-playbook fraisier.deploy.history -e deployment={deployment['identifier']}",
+                f"{identifier} ended {answer['status']}: {answer['reason']}",
+                hint=f"Run: ansible-playbook fraisier.deploy.history -e deployment={identifier}",
                 context={"status": answer["status"]},
                 result=result,
             )
-        return result
 
-    @staticmethod
-    def _closed_check(result: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-        failed = [name for name, host in answer["hosts"].items() if host["state"] in ("failed", "unreachable")]
-        if failed:
-            raise DeploymentError(f"The check found hosts that cannot be deployed to: {', '.join(failed)}", hint="See their messages above", result=result)
-        return result
+
+def _brief(error: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An error without its context, which is in the record and would fill a screen for each host."""
+    return {key: error.get(key) for key in ("code", "category", "message", "hint")} if error else None
 
 
 def _pause(error: DeploymentLockedError) -> float:
@@ -138,27 +144,38 @@ def _pause(error: DeploymentLockedError) -> float:
 def check_request(arguments: dict[str, Any], hosts: list[str]) -> None:
     """Refuse what cannot work before anything is locked or written; each error names the option, the value and the remedy."""
     if not arguments.get("fraise"):
-        raise ValidationError("fraise is missing", hint="Name the service, a group of the inventory: -e fraise=shop_api", context={"option": "fraise"})
+        raise _refused("fraise is missing", "Name the service, a group of the inventory: -e fraise=shop_api", "fraise")
     if not arguments.get("fraise_environment"):
         raise ConfigurationError(
-            "fraise_environment is not set", hint="Set it once for the inventory, e.g. fraise_environment: production in group_vars/all.yml", context={"option": "fraise_environment"}
+            "fraise_environment is not set",
+            hint="Set it once for the inventory, e.g. fraise_environment: production in group_vars/all.yml",
+            context={"option": "fraise_environment"},
         )
-    version = arguments.get("version")
-    if version is not None and not isinstance(version, str):
-        raise ValidationError(
-            f"version: {version!r} is not a text",
-            hint='Quote it, version: "1.10", for YAML and JSON read 1.10 as the number 1.1 and YAML reads 010 as 8',
-            context={"option": "version", "value": str(version)},
-        )
-    if not version and arguments["kind"] == "deploy":
-        raise ValidationError("version is missing", hint="Give it with -e version=1.4.2", context={"option": "version"})
-    if version and not VERSION.fullmatch(version):
-        raise ValidationError(
-            f"version: {version!r} is not a version", hint="Letters, digits and . _ + - only, starting with a letter or digit, 128 at most", context={"option": "version", "value": version}
-        )
+    check_version(arguments.get("version"), arguments["kind"])
     for option, value, choices in (("fraise_strategy", arguments["strategy"], STRATEGIES), ("fraise_type", arguments["fraise_type"], TYPES)):
         if value not in choices:
             raise ConfigurationError(f"{option}: there is no {value!r}", hint=f"One of: {', '.join(choices)}", context={"option": option, "value": value})
     provider_argument_spec(arguments["provider"])
     if not hosts:
-        raise NotFoundError(f"{arguments['fraise']} has no hosts in this run", hint="Look at the inventory and at --limit", context={"option": "fraise", "value": arguments["fraise"]})
+        fraise = arguments["fraise"]
+        raise NotFoundError(f"{fraise} has no hosts in this run", hint="Look at the inventory and at --limit", context={"option": "fraise", "value": fraise})
+
+
+def check_version(version: object, kind: str) -> None:
+    """Refuse what is no version; a number is refused too, for what its writer meant is lost."""
+    if version is not None and not isinstance(version, str):
+        raise _refused(
+            f"version: {version!r} is not a text",
+            'Quote it, version: "1.10", for YAML and JSON read 1.10 as the number 1.1 and YAML reads 010 as 8',
+            "version",
+            str(version),
+        )
+    if not version and kind == "deploy":
+        raise _refused("version is missing", "Give it with -e version=1.4.2", "version")
+    if version and not VERSION.fullmatch(version):
+        hint = "Letters, digits and . _ + - only, starting with a letter or digit, 128 at most"
+        raise _refused(f"version: {version!r} is not a version", hint, "version", version)
+
+
+def _refused(message: str, hint: str, option: str, value: str | None = None) -> ValidationError:
+    return ValidationError(message, hint=hint, context={"option": option} if value is None else {"option": option, "value": value})

@@ -119,5 +119,3 @@ def _outcome(result: dict[str, Any]) -> dict[str, Any]:
         "timings": result.get("timings"),
         "error": error,
     }
-
-

@@ -9,8 +9,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-
-DEPLOYMENT_KEYS = ("identifier", "kind", "version", "previous_version", "status", "status_reason", "reason", "user_name", "owner_name", "started_at", "finished_at", "duration_seconds")
+DEPLOYMENT_KEYS = (
+    "identifier",
+    "kind",
+    "version",
+    "previous_version",
+    "status",
+    "status_reason",
+    "reason",
+    "user_name",
+    "owner_name",
+    "started_at",
+    "finished_at",
+    "duration_seconds",
+)
+FLEET_KEYS = ("fraise", "environment", "host", "version", "at")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
@@ -70,7 +83,7 @@ def report_lines(query: str, answer: Any, answers: dict[str, Any] | None = None)
     if query == "status":
         return _status(answer, answers)
     if query == "fleet":
-        return table(("FRAISE", "ENVIRONMENT", "HOST", "VERSION", "SINCE"), [[row.get(key) for key in ("fraise", "environment", "host", "version", "at")] for row in answer])
+        return table(("FRAISE", "ENVIRONMENT", "HOST", "VERSION", "SINCE"), [[row.get(key) for key in FLEET_KEYS] for row in answer])
     if query == "deployment":
         return _deployment(answer)
     if query == "sql":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 import subprocess
 import time
@@ -84,7 +83,7 @@ def tree_of(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            content = f"-> {os.readlink(path)}"
+            content = f"-> {path.readlink()}"
         elif path.is_dir():
             content = "folder"
         else:
