@@ -128,7 +128,11 @@ def _tune_postgresql(engine: Engine, timeout: float, read_only: bool) -> None:
 
     bounded = connection_class(timeout)
     limit = int(server_limit(timeout) * 1000)
-    settings = f"SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit + 10_000}; SET timezone = 'UTC'"
+    # Less than the statement's, or that one would come first and a busy row look like a slow server.
+    waiting = int(timeout * 500)
+    settings = (
+        f"SET statement_timeout = {limit}; SET lock_timeout = {waiting}; SET idle_in_transaction_session_timeout = {limit + 10_000}; SET timezone = 'UTC'"
+    )
     if read_only:
         settings += "; SET default_transaction_read_only = on"
 

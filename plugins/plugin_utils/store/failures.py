@@ -67,12 +67,14 @@ def kind_of(error: SQLAlchemyError) -> str:
     original: Any = error.orig
     if isinstance(original, sqlite3.Error):
         return _sqlite_kind(original)
-    state = getattr(original, "sqlstate", None)
-    if state:
-        return _POSTGRESQL.get(state) or _POSTGRESQL_CLASSES.get(state[:2]) or OTHER
-    code = original.args[0] if getattr(original, "args", None) else None
-    if isinstance(code, int) and code in _MYSQL:
-        return _MYSQL[code]
+    if type(original).__module__.startswith("pymysql"):
+        code = original.args[0] if original.args else None
+        if code in _MYSQL:
+            return _MYSQL[code]
+    else:
+        state = getattr(original, "sqlstate", None)
+        if state:
+            return _POSTGRESQL.get(state) or _POSTGRESQL_CLASSES.get(state[:2]) or OTHER
     if error.connection_invalidated:
         return AWAY
     # libpq's failures to connect carry no code: psycopg gives a bare OperationalError.
