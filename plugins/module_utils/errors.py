@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 if False:  # for type checkers only: typing costs every host call its import
     from typing import Any
 
@@ -42,6 +40,8 @@ class FraisierError(Exception):
         result: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
+        import uuid  # here, for every host call pays for what this module imports
+
         self.id = str(uuid.uuid4())
         self.message = message
         self.hint = hint
