@@ -119,6 +119,6 @@ def _zip_time(info):
     import calendar
 
     try:
-        return calendar.timegm(tuple(info.date_time) + (0, 0, 0))
+        return calendar.timegm((*info.date_time, 0, 0, 0))
     except (ValueError, OverflowError):
         return 0

@@ -58,7 +58,7 @@ class GitCache:
         }
         # A submodule of a repository from elsewhere must not read repositories of this host.
         files = "always" if self.local_allowed else "never"
-        argv = ["git", "--git-dir", self.path, "-c", "protocol.file.allow=" + files] + list(words)
+        argv = ["git", "--git-dir", self.path, "-c", "protocol.file.allow=" + files, *words]
         try:
             done = run_command(argv, timeout=max(1.0, self.remaining()), env=environment, check=False)
         except ProviderConfigurationError as error:

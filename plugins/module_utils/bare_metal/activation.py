@@ -129,7 +129,7 @@ class Activation:
             report = self._start(manager)
         except Exception as error:  # a defect of ours, too, must not leave the host on a release that nobody verified
             self._fail(manager, self._as_fraisier_error(error), started)
-        self._commit()
+        self._commit(report)
         return report
 
     def _as_fraisier_error(self, error):
@@ -139,13 +139,14 @@ class Activation:
             return disk_error(error, self.layout.root)
         return ProviderError("Unexpected error while {0} was activated: {1}: {2}".format(self.target, type(error).__name__, error), cause=error)
 
-    def _commit(self):
+    def _commit(self, report):
         try:
             self.state.commit()
         except OSError as error:
             failure = disk_error(error, self.layout.state)
             failure.message = "Release {0} is live and healthy, but this could not be written down: {1}".format(self.target, failure.message)
             failure.hint = "Correct the disk and run the same again."
+            failure.result = self.call.result(True, self.target, report=report)
             raise failure from error
         self._close()
 

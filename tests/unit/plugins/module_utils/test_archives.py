@@ -21,10 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.fraisier.deploy.plugins.module_utils.archives import Limits, unpack
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.archives import Limits, unpack
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}
 

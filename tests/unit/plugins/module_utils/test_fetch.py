@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DeploymentTimeoutError,
     NotFoundError,

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils import files
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentLockedError, FencedError, ProviderError
 from ansible_collections.fraisier.deploy.plugins.module_utils.fence import check_fence, pass_fence
@@ -60,9 +61,9 @@ def test_a_lock_waits_for_its_holder_only_so_long(tmp_path: Path) -> None:
         pauses.append(seconds)
         now[0] += seconds
 
-    with host_lock(path, timeout=1, purpose="first"):
-        with pytest.raises(DeploymentLockedError, match="first"), host_lock(path, timeout=0.2, purpose="second", clock=lambda: now[0], sleep=sleep):
-            pass
+    second = host_lock(path, timeout=0.2, purpose="second", clock=lambda: now[0], sleep=sleep)
+    with host_lock(path, timeout=1, purpose="first"), pytest.raises(DeploymentLockedError, match="first"):
+        second.__enter__()
     assert 0.2 <= sum(pauses) < 0.3
     with host_lock(path, timeout=0, purpose="third"):
         pass

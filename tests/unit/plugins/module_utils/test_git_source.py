@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.archives import unpack
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ProviderError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.module_utils.git_source import GitCache, check_git

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ansible_collections.fraisier.deploy.plugins.doc_fragments import health, service
 from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.provider import ARGUMENT_SPEC
 from ansible_collections.fraisier.deploy.plugins.modules import bare_metal

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import socket
 import tarfile
 from collections.abc import Iterator
@@ -75,7 +74,7 @@ class Host:
     @property
     def current(self) -> str | None:
         link = self.root / "current"
-        return os.path.basename(os.readlink(link)) if link.is_symlink() else None
+        return link.readlink().name if link.is_symlink() else None
 
     def releases(self) -> list[str]:
         return sorted(path.name for path in (self.root / "releases").iterdir())

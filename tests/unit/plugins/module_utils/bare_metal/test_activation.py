@@ -12,6 +12,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DeploymentLockedError,
     FencedError,

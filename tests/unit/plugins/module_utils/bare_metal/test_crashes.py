@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal import activation, staging
 from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.state import HostState
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import HealthCheckError

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
 
 if TYPE_CHECKING:

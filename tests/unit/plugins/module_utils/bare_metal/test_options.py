@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.options import check_release_name
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.options import check_release_name
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, ValidationError
 
 if TYPE_CHECKING:
     from tests.unit.plugins.module_utils.bare_metal.conftest import Host
@@ -59,7 +60,7 @@ def test_a_name_that_passes_for_a_version_is_one_plain_folder_name(name: str) ->
         return
     assert 1 <= len(name) <= 128
     assert name.isascii()
-    assert os.path.basename(name) == name
+    assert Path(name).name == name
     assert name not in (".", "..")
     assert not name.startswith((".", "-"))
     assert not any(character.isspace() or ord(character) < 0x20 for character in name)

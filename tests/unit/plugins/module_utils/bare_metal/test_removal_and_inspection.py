@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import HealthCheckError, ValidationError
 
 if TYPE_CHECKING:
