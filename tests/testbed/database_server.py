@@ -166,7 +166,7 @@ class Server(ABC):
                 self.connect().close()
                 return
             except Exception as error:  # two drivers, each with its own kinds: all mean "not yet"
-                if not self.running or time.monotonic() > deadline:
+                if self._process.poll() is not None or time.monotonic() > deadline:
                     self.kill()
                     raise TestbedError(f"{self.scheme} server does not start: {error}\n{self._log_tail()}") from error
             time.sleep(0.03)

@@ -31,7 +31,8 @@ def run(
     except FileNotFoundError as error:
         raise TestbedError(f"{words[0]}: no such command") from error
     except subprocess.TimeoutExpired as error:
-        raise TestbedError(f"no end after {timeout:g} s: {' '.join(words)}\n{error.stdout or ''}{error.stderr or ''}") from error
+        said = b"".join(part if isinstance(part, bytes) else part.encode() for part in (error.stdout, error.stderr) if part)
+        raise TestbedError(f"no end after {timeout:g} s: {' '.join(words)}\n{said.decode(errors='replace')}") from error
     if check and done.returncode != 0:
         raise TestbedError(f"exit code {done.returncode}: {' '.join(words)}\n{done.stdout}{done.stderr}")
     return done
