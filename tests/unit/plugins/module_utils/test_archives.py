@@ -246,7 +246,7 @@ def world(folder: Path) -> set[str]:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ENTRIES, st.integers(0, 2), st.sampled_from(["tar", "zip"]))
 def test_whatever_an_archive_holds_nothing_is_written_outside_its_folder(entries: list[tuple[str, bytes, str, int]], strip: int, kind: str) -> None:
     outer = Path(tempfile.mkdtemp())

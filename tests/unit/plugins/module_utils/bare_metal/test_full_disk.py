@@ -132,3 +132,23 @@ def test_a_host_whose_disk_fills_up_while_the_new_release_runs_still_goes_back(h
     assert caught.value.result["reverted"]
     assert host.current == "1.0"
     assert host.call("inspected")["interrupted"] is None
+
+
+def test_a_healthy_release_that_could_not_be_written_down_stays_live_and_the_next_call_settles_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.state import HostState
+
+    host.deploy("1.0")
+    host.stage("1.1")
+
+    def broken(_self: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HostState, "commit", broken)
+        with pytest.raises(FraisierError, match="live and healthy") as caught:
+            host.call("active", "1.1")
+    assert caught.value.infrastructure
+    assert caught.value.result["release"]["version"] == host.current == "1.1"
+    assert host.call("inspected")["interrupted"]["from"] == "1.0"
+    assert host.call("active", "1.1")["release"]["previous"] == "1.0"
+    assert host.call("inspected")["interrupted"] is None
