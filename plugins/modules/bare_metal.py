@@ -439,6 +439,7 @@ error:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.provider import ARGUMENT_SPEC, REQUIRED_IF, run
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
 from ansible_collections.fraisier.deploy.plugins.module_utils.health.validation import secret_values
