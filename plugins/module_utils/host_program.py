@@ -30,7 +30,8 @@ def answer_for(request, payload):
         run = provider_run(request["provider"])
         result = run(request["params"], check_mode=request["check_mode"], diff=request["diff"], warn=warnings.append, payload=payload)
     except FraisierError as error:
-        result = dict(error.result or {})
+        # A provider that raises without a result had not begun to change anything.
+        result = dict(error.result or {"changed": False})
         result.update({"failed": True, "msg": str(error), "error": error.to_dict()})
     except Exception as exception:  # the last line of defence: a defect of ours must reach the controller as a failure with its trace
         result = {"failed": True, "msg": "Unexpected error: {0}: {1}".format(type(exception).__name__, exception), "exception": traceback.format_exc()}
