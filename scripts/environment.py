@@ -76,8 +76,9 @@ def make(folder: Path, python: str) -> list[str] | None:
     """Make the environment; return how to call pip for it, None (with a message) when that needs something that only a person can install."""
     if not has_ensurepip(python) and os.geteuid() == 0 and shutil.which("apt-get") and python.startswith("/usr/bin/"):
         say("installing Debian's python3-venv")
+        unattended = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in (["update"], ["install", "-y", "--no-install-recommends", "python3-venv"]):
-            subprocess.run(["apt-get", "-q", *command], stdout=sys.stderr, timeout=600, check=False, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            subprocess.run(["apt-get", "-qq", *command], stdout=subprocess.DEVNULL, timeout=600, check=False, env=unattended)
     own_pip = has_ensurepip(python)
     if not own_pip and importlib.util.find_spec("pip") is None:
         say(f"{python} cannot make virtual environments. Install the package python3-venv (Debian, Ubuntu: apt-get install python3-venv), then try again.")
