@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -56,7 +57,6 @@ def _learned(host: Row[Any], event: Event, target_version: str) -> dict[str, Any
     data = event.data
     step, outcome = str(data.get("step")), str(data.get("outcome"))
     release, error = mapping(data.get("release")), mapping(data.get("error"))
-    version, previous = optional(release.get("version"), NAME_LIMIT), optional(release.get("previous"), NAME_LIMIT)
     changes: dict[str, Any] = {}
     if outcome in _DONE:
         if step in _STATES:
@@ -64,19 +64,27 @@ def _learned(host: Row[Any], event: Event, target_version: str) -> dict[str, Any
         if step in ("stage", "activate"):
             # An earlier failure of this host is over; after an undo the error stays, as the cause of it.
             changes |= {"error_code": None, "error_message": None}
-            if host.version_before is None and previous is not None:
-                changes["version_before"] = previous
-        if step in ("activate", "revert", "inspect", "verify") and version is not None:
-            changes["version_after"] = version
-        if step == "activate" and release.get("digest"):
-            changes["digest"] = bounded(release["digest"], 200)
+            before = optional(release.get("current" if step == "stage" and "current" in release else "previous"), NAME_LIMIT)
+            if host.version_before is None and before is not None:
+                changes["version_before"] = before
+        if step in ("activate", "revert"):
+            changes["digest"] = optional(release.get("digest"), 200)
     elif outcome in ("failed", "unreachable", "reverted"):
         changes["state"] = outcome
         changes |= {"error_code": optional(error.get("code"), 64), "error_message": optional(error.get("message"))}
         if outcome == "reverted":
-            # Whether a provider reports the release it tried or the one it went back to: what serves is never the one that failed.
-            serving = version if version != target_version else previous
-            if serving is not None:
-                changes["version_after"] = serving
             changes["digest"] = None
+    if step != "stage" and release:
+        changes |= _serving(release, outcome, target_version)
     return changes
+
+
+def _serving(release: Mapping[str, Any], outcome: str, target_version: str) -> dict[str, Any]:
+    """The version that answers on the host after the step, as far as the provider tells."""
+    if "current" in release:
+        return {"version_after": optional(release["current"], NAME_LIMIT)}
+    version, previous = optional(release.get("version"), NAME_LIMIT), optional(release.get("previous"), NAME_LIMIT)
+    if outcome == "reverted" and version == target_version:
+        # The release that was tried is the one that does not serve.
+        version = previous
+    return {"version_after": version} if version is not None and outcome in (*_DONE, "reverted") else {}

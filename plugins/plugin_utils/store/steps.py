@@ -38,7 +38,7 @@ def intend(connection: Connection, deployment_key: int, host_key: int, name: str
         "step": bounded(data.get("step"), 32),
         "attempt": whole(data.get("attempt")),
         "batch": whole(data.get("batch")),
-        "target_version": optional(data.get("version", data.get("target_version")), NAME_LIMIT),
+        "target_version": optional(data.get("target"), NAME_LIMIT),
         "started_at": event.at,
     }
     found = _find(connection, deployment_key, name)

@@ -63,7 +63,7 @@ class Run:
         step_id = data.pop("step_id", None) or uuid7()
         version = data.pop("version", self.request.version)
         told = {"changed": outcome == "ok", "release": {"version": version, "previous": None}, "health": None, "timings": {"switch": 0.5}, "error": None}
-        intent = self.event("step.intent", host, step_id=step_id, step=step, attempt=1, batch=1, version=self.request.version)
+        intent = self.event("step.intent", host, step_id=step_id, step=step, attempt=1, batch=1, target=self.request.version)
         return [intent, self.event("step.outcome", host, step_id=step_id, step=step, outcome=outcome, **{**told, **data})]
 
     def closing(self, status: str = "success", **data: Any) -> Event:

@@ -105,6 +105,18 @@ def test_a_host_that_reverted_serves_what_it_served_before_whichever_way_the_pro
         )
 
 
+def test_what_a_provider_says_is_live_is_what_the_host_serves(store: Store) -> None:
+    run = Run(store, version="2.0.0")
+    store.apply(run.step("web1", "stage", release={"version": "2.0.0", "current": "1.0.0", "previous": "1.0.0"}))
+    assert (run.host("web1")["version_before"], run.host("web1")["version_after"]) == ("1.0.0", None)
+    store.apply(run.step("web1", "activate", release={"version": "2.0.0", "current": "2.0.0", "previous": "1.0.0"}))
+    assert run.host("web1")["version_after"] == "2.0.0"
+    store.apply(run.step("web1", "activate", "failed", release={"version": "2.0.0", "current": "1.0.0", "previous": None}, error=ERROR))
+    assert run.host("web1")["version_after"] == "1.0.0"
+    store.apply(run.step("web1", "inspect", release={"version": None, "current": None, "previous": None}))
+    assert run.host("web1")["version_after"] is None
+
+
 def test_an_undone_host_keeps_the_error_that_led_to_it(store: Store) -> None:
     run = Run(store, version="2.0.0")
     store.apply(run.step("web1", "activate", release={"version": "2.0.0", "previous": "1.0.0"}))
