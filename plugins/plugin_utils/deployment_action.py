@@ -119,11 +119,17 @@ class DeploymentAction(FraisierAction):
         if answer["status"] not in GOOD_ENDS and not staged_only:
             identifier = answer["deployment"]["identifier"]
             raise DeploymentError(
-                f"{identifier} ended {answer['status']}: {answer['reason']}",
+                f"{identifier} ended {answer['status']}: {answer['reason']}{_first_error(result['hosts'])}",
                 hint=f"Run: ansible-playbook fraisier.deploy.history -e deployment={identifier}",
                 context={"status": answer["status"]},
                 result=result,
             )
+
+
+def _first_error(hosts: dict[str, Any]) -> str:
+    """What the first host that has an error says, for those who see one line only."""
+    told = [f"; {name}: {host['error']['code']} {host['error']['message']}" for name, host in hosts.items() if host["error"]]
+    return " ".join(told[0].split())[:300] if told else ""
 
 
 def _brief(error: dict[str, Any] | None) -> dict[str, Any] | None:

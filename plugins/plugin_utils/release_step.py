@@ -52,6 +52,9 @@ class ReleaseStep(FraisierAction):
             raise
         call("outcome", **report, **redactor.clean(_outcome(result)))
         result["step"] = step
+        code = (result.get("error") or {}).get("code") if result.get("failed") else None
+        if code:
+            result["msg"] = f"{result.get('msg', '')} [{code}]"
         return result
 
     def _call_host(self, provider: str, options: dict[str, Any], archive: Path | None, task_vars: dict[str, Any], reconnect: int) -> dict[str, Any]:

@@ -68,9 +68,9 @@ def outcome_lines(deployment: dict[str, Any], answer: dict[str, Any]) -> list[st
     rows = []
     for name, host in answer["hosts"].items():
         error = host.get("error") or {}
-        note = f"{error.get('code')}: {error.get('message')}" if error else ""
+        note = " ".join(f"{error.get('code')}: {error.get('message')}".split()) if error else ""
         serving = answer["inspected"].get(name, host["serving"])
-        rows.append((name, host["state"], host["before"], serving, note[:100]))
+        rows.append((name, host["state"], host["before"], serving, note[:120]))
     reason = f": {answer['reason']}" if answer["reason"] else ""
     head = [f"{deployment['identifier']}: {deployment['version']} {answer['status']}{reason}"]
     return head + table(("HOST", "STATE", "BEFORE", "SERVES", "NOTE"), rows)
