@@ -79,8 +79,8 @@ def refuse(exception):
 
 def serve(stream, request_length, payload_length):
     """Take in one request, run it, print one answer line."""
-    # The connection may end while a release is being switched: the work is finished all the same.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # The connection may end while a release is being switched: the work is finished all the same. A handler, for services would inherit SIG_IGN.
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     payload = None
     try:
         request = json.loads(stream.read(request_length).decode("utf-8"))

@@ -67,8 +67,15 @@ class Controller:
 
     def run(self, playbook: str, *arguments: str, **variables: Any) -> Run:
         """Run a playbook to its end."""
+        return self._finish(self.command(playbook, *arguments, **variables))
+
+    def run_file(self, playbook: Path, *arguments: str) -> Run:
+        """Run a playbook of one's own to its end."""
+        return self._finish([str(Path(sys.executable).with_name("ansible-playbook")), str(playbook), "-i", str(self.inventory), *arguments])
+
+    def _finish(self, command: list[str]) -> Run:
         ended = subprocess.run(
-            self.command(playbook, *arguments, **variables),
+            command,
             env=self.environment(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
