@@ -164,7 +164,10 @@ class Feeder:
     def _rescue(self) -> int:
         """Spool what the recorder never confirmed; returns how many events that is."""
         spool = Spool(Path(self.settings["spool"]), self.settings["store_url"], f"{self.run}-callback")
-        return spool.append([line for _number, line in self._unconfirmed])
+        try:
+            return spool.append([line for _number, line in self._unconfirmed])
+        finally:
+            spool.close()
 
     def _release(self) -> None:
         for descriptor in (self._pipe, self._back):
