@@ -24,6 +24,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values impor
 WRITE = "fraisier_write"
 """Execution option of a connection that is going to write."""
 ELSEWHERE = "name another place in fraisier_store_url"
+IDLE_SECONDS = 10
+"""How long a controller that was stopped in the middle of a transaction may hold its rows before the server ends its session."""
 SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION"
 """Text that does not fit is refused, not cut."""
 
@@ -130,9 +132,8 @@ def _tune_postgresql(engine: Engine, timeout: float, read_only: bool) -> None:
     limit = int(server_limit(timeout) * 1000)
     # Less than the statement's, or that one would come first and a busy row look like a slow server.
     waiting = int(timeout * 500)
-    settings = (
-        f"SET statement_timeout = {limit}; SET lock_timeout = {waiting}; SET idle_in_transaction_session_timeout = {limit + 10_000}; SET timezone = 'UTC'"
-    )
+    idle = limit + IDLE_SECONDS * 1000
+    settings = f"SET statement_timeout = {limit}; SET lock_timeout = {waiting}; SET idle_in_transaction_session_timeout = {idle}; SET timezone = 'UTC'"
     if read_only:
         settings += "; SET default_transaction_read_only = on"
 
@@ -160,7 +161,8 @@ def _tune_mysql(engine: Engine, timeout: float, read_only: bool) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         mariadb = "mariadb" in str(connection.get_server_info()).lower()
-        ending = f"max_statement_time = {limit:g}" if mariadb else f"max_execution_time = {int(limit * 1000)}"
+        idle = math.ceil(limit) + IDLE_SECONDS
+        ending = f"max_statement_time = {limit:g}, idle_transaction_timeout = {idle}" if mariadb else f"max_execution_time = {int(limit * 1000)}"
         with connection.cursor() as cursor:
             cursor.execute(f"SET {common}, {ending}")
             if read_only:

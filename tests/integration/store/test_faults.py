@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DatabaseConnectionError,
@@ -23,7 +24,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DatabaseTransactionError,
     FraisierError,
 )
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store, engine, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.engine import WRITE
 from tests.testbed.database_server import Server, descendants
 from tests.unit.plugins.plugin_utils.store.builders import Run, request
@@ -105,6 +106,9 @@ def test_a_frozen_server_blocks_nobody_longer_than_the_timeout(server: Server, r
         _fails(DatabaseConnectionError, 2, remote.now)
         _fails(DatabaseConnectionError, 2, lambda: remote.apply([run.event("task.ok")]))
         _fails(DatabaseConnectionError, 2, lambda: Store.connect(url))
+        start = time.monotonic()
+        remote.close()
+        assert time.monotonic() - start < SLACK
     assert remote.apply([run.event("task.ok")]) == 1
 
 
@@ -149,6 +153,26 @@ def test_a_row_that_others_hold_is_given_up_in_time(store: Store) -> None:
         other.rollback()
     assert error.recoverable
     assert store.renew_lease(run.opened.lease, 30).token == run.opened.lease.token
+
+
+def test_a_controller_that_was_stopped_in_a_transaction_does_not_block_the_others_for_ever(
+    server: Server, remote: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(remote)
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 0)
+    stopped = engine.make_engine(remote._url, timeout=2)
+    with stopped.connect() as other:
+        other.execute(select(tables.lock).with_for_update())
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                assert remote.renew_lease(run.opened.lease, 30).token == run.opened.lease.token
+                break
+            except DatabaseTransactionError:
+                assert time.monotonic() < deadline
+        with pytest.raises(DBAPIError):
+            other.execute(select(tables.lock))
+    stopped.dispose()
 
 
 def test_a_conflict_that_passes_is_overcome_without_a_word(store: Store) -> None:

@@ -170,3 +170,17 @@ def test_reading_only_reads_and_never_writes(store: Store, url: str) -> None:
             reader.release_lease(run.opened.lease)
         with pytest.raises(DatabaseError, match="read-only"):
             Run(reader)
+
+
+def test_a_full_disk_is_told_from_a_refusal_and_loses_nothing_that_was_stored(store: Store) -> None:
+    run = Run(store)
+    with store._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(DatabaseError, match="is full") as caught:
+        store.apply([run.event("task.ok", text="x" * 100_000)])
+    assert (caught.value.category, caught.value.hint) == ("RESOURCE", "Make room on the disk of the database")
+    assert store.count_events(run.request.run, "callback") == 0
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    assert store.apply([run.event("task.ok", text="x" * 100_000)]) == 1
