@@ -66,6 +66,10 @@ step:
   description: The step.
   returned: success
   type: str
+check_mode:
+  description: Whether this was only looked at, so that nothing has changed.
+  returned: success
+  type: bool
 release:
   description: The release, with its version, the version before, path and digest.
   returned: success

@@ -76,7 +76,8 @@ class DeploymentAction(FraisierAction):
         widths = "+".join(str(width) for width in deployment["plan"]["batches"])
         name = deployment["identifier"] or f"{request['fraise']}:{request['environment']} (check mode)"
         text = f"{name}: {request['kind']} {deployment['version']} on {len(hosts)} hosts in batches of {widths}, last good: {deployment['last_good'] or 'none'}"
-        return {"changed": not self._task.check_mode, "msg": text, **deployment}
+        # A lock and a record are no change of a host: a run that finds every host as it should be says changed=0.
+        return {"changed": False, "msg": text, **deployment}
 
     def _ask_until(self, request: dict[str, Any], wait: int) -> dict[str, Any]:
         """Ask for the lock; while another holds it, ask again until ``wait`` seconds are over."""

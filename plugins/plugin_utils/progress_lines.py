@@ -40,6 +40,8 @@ def _step(result: dict[str, Any], outcome: str) -> str:
         back = (result.get("release") or {}).get("version")
         tail = f"; went back to {back or 'nothing'} by itself" if result.get("reverted") else ""
         return f"failed: {_first_line(result.get('msg', ''))}{tail}"
+    if result.get("check_mode"):
+        return _would(result)
     release = result.get("release") or {}
     step, version, changed = result.get("step"), release.get("version"), result.get("changed")
     took = f"{sum((result.get('timings') or {}).values()):.1f} s"
@@ -51,6 +53,21 @@ def _step(result: dict[str, Any], outcome: str) -> str:
         return f"back on {version or 'nothing'}, {_health(result)}"
     if step == "retire":
         return f"removed {', '.join(result.get('pruned') or [])}" if result.get("pruned") else "nothing to remove"
+    return f"answers {version or 'nothing'}, {_health(result)}"
+
+
+def _would(result: dict[str, Any]) -> str:
+    """What a step of check mode would have done."""
+    release = result.get("release") or {}
+    step, version, changed = result.get("step"), release.get("version"), result.get("changed")
+    if step == "stage":
+        return f"would stage {version}" if changed else f"has {version} already"
+    if step == "activate":
+        return f"would serve {version}, serves {release.get('current') or 'nothing'}" if changed else f"serves {version} already"
+    if step == "revert":
+        return f"would go back to {version or 'nothing'}"
+    if step == "retire":
+        return f"would remove {', '.join(result.get('pruned') or [])}" if result.get("pruned") else "nothing to remove"
     return f"answers {version or 'nothing'}, {_health(result)}"
 
 

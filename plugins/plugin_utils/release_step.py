@@ -51,7 +51,7 @@ class ReleaseStep(FraisierAction):
             call("outcome", **report, **redactor.clean(_failure(exception)))
             raise
         call("outcome", **report, **redactor.clean(_outcome(result)))
-        result["step"] = step
+        result.update(step=step, check_mode=bool(self._task.check_mode))
         code = (result.get("error") or {}).get("code") if result.get("failed") else None
         if code:
             result["msg"] = f"{result.get('msg', '')} [{code}]"

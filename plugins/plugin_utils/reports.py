@@ -158,11 +158,12 @@ def _answered(row: dict[str, Any], answers: dict[str, Any]) -> tuple[str, str]:
 
 
 def _deployment(row: dict[str, Any]) -> list[str]:
-    lines = [f"{key}: {row[key]}" for key in DEPLOYMENT_KEYS if row.get(key) not in (None, "")]
+    shown = {**row, "started_at": moment(row.get("started_at")), "finished_at": moment(row.get("finished_at"))}
+    lines = [f"{key}: {shown[key]}" for key in DEPLOYMENT_KEYS if shown.get(key) not in (None, "")]
     hosts = [[host.get(key) for key in ("host", "state", "version_before", "version_after", "error_code", "error_message")] for host in row.get("hosts", [])]
-    steps = [[step.get(key) for key in ("host", "step", "outcome", "duration_seconds", "error_code")] for step in row.get("steps", [])]
+    steps = [[step["host"], step["step"], step["outcome"], _seconds(step["duration_seconds"]), step["error_code"]] for step in row.get("steps", [])]
     lines += ["", *table(("HOST", "STATE", "BEFORE", "AFTER", "ERROR", "MESSAGE"), hosts)]
-    return [*lines, "", *table(("HOST", "STEP", "OUTCOME", "SECONDS", "ERROR"), steps)]
+    return [*lines, "", *table(("HOST", "STEP", "OUTCOME", "TOOK", "ERROR"), steps)]
 
 
 def _check(answer: dict[str, Any]) -> list[str]:
