@@ -48,7 +48,7 @@ options:
     env:
       - name: FRAISIER_STORE_TIMEOUT
   store_auto_migrate:
-    description: Whether a store with an older schema is migrated by the run that meets it. Otherwise run the playbook P(fraisier.deploy.store#playbook).
+    description: Whether a store with an older schema is migrated by the run that meets it. Otherwise run the playbook C(fraisier.deploy.store).
     type: bool
     default: true
     ini:
@@ -115,7 +115,10 @@ class CallbackModule(CallbackBase):
         self._feeder.emit(event_type, data, host)
         if self._feeder.lost_recorder and not self._told:
             self._told = True
-            self._display.warning(f"fraisier.deploy.recorder: {self._feeder.lost_recorder}; events of this run are kept on disk and stored by the next one")
+            self._warn(f"{self._feeder.lost_recorder}; events of this run are kept on disk and stored by the next one")
+
+    def _warn(self, text):
+        self._display.warning(f"fraisier.deploy.recorder: {text}")
 
     def v2_playbook_on_start(self, playbook):
         self._feeder.start()
@@ -150,10 +153,8 @@ class CallbackModule(CallbackBase):
         report = self._feeder.close()
         lost = report["sent"] - report["stored"] - report["spooled"]
         if report["spooled"]:
-            self._display.warning(
-                f"fraisier.deploy.recorder: the store is away; {report['spooled']} of {report['sent']} events wait in {self._feeder.settings['spool']} for the next run"
-            )
+            self._warn(f"the store is away; {report['spooled']} of {report['sent']} events wait in {self._feeder.settings['spool']} for the next run")
         if lost > 0:
-            self._display.warning(f"fraisier.deploy.recorder: {report['sent']} events sent, but {report['stored']} stored and {report['spooled']} kept: {lost} lost")
+            self._warn(f"{report['sent']} events sent, but {report['stored']} stored and {report['spooled']} kept: {lost} lost")
         for note in report["notes"]:
-            self._display.warning(f"fraisier.deploy.recorder: {note}")
+            self._warn(note)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-if False:  # for type checkers only: typing costs every host call its import
+TYPE_CHECKING = False  # not from typing: every host call would pay for its import
+if TYPE_CHECKING:
     from typing import Any
 
 CATEGORIES = ("VALIDATION", "NETWORK", "TIMEOUT", "RESOURCE", "INTERNAL", "UNKNOWN")

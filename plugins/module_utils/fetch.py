@@ -104,7 +104,7 @@ def _fetch_once(url, path, headers, deadline, max_size, clock):
         # Unredirected: a token for one server must not go to whichever server it redirects to.
         request.add_unredirected_header(name, str(value))
     try:
-        with urllib.request.urlopen(request, timeout=max(0.1, min(SOCKET_TIMEOUT_SECONDS, deadline - clock()))) as answer:
+        with urllib.request.build_opener().open(request, timeout=max(0.1, min(SOCKET_TIMEOUT_SECONDS, deadline - clock()))) as answer:
             return _save(answer, shown, path, deadline, max_size, clock)
     except urllib.error.HTTPError as error:
         raise _answered(error, shown) from error

@@ -95,7 +95,7 @@ class GitCache:
         try:
             return self._commit(ref, depth)
         except ProviderError as error:
-            if not known or type(error) is not ProviderError or error.infrastructure:
+            if not known or error.code != ProviderError.code or error.infrastructure:
                 raise
         # A fetch that was killed may leave lock files or a torn cache behind: once more from nothing.
         remove_tree(self.path)

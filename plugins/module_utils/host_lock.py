@@ -36,6 +36,7 @@ def host_lock(path, *, timeout, purpose, clock=time.monotonic, sleep=time.sleep)
 
 def _acquire(path, timeout, clock, sleep):
     deadline = clock() + timeout
+    holder = ""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ProviderConfigurationError
 
-if False:  # for type checkers only: typing costs every host call its import
+TYPE_CHECKING = False  # not from typing: every host call would pay for its import
+if TYPE_CHECKING:
     from typing import Any, Callable
 
 PROVIDERS = ("bare_metal",)

@@ -163,7 +163,7 @@ class HostCall:
             return answer
         old = re.search(r"^FRAISIER-PYTHON (\S+)$", output, re.MULTILINE)
         if old or "FRAISIER-NO-PYTHON" in output:
-            error = errors.ProviderConfigurationError(
+            error: errors.ProviderError = errors.ProviderConfigurationError(
                 f"The host's Python is {old.group(1)}, too old" if old else "No Python was found on the host",
                 hint="Install Python 3.8 or newer, or name it in ansible_python_interpreter",
             )
@@ -171,9 +171,8 @@ class HostCall:
         if outcome.get("rc") == SSH_CONNECTION_RC and "ssh" in str(self._action._connection.transport):
             raise AnsibleConnectionFailure(str(outcome.get("stderr", "")).strip() or "the connection ended")
         tail = (str(outcome.get("stderr", "")) or output)[-2000:]
-        error = errors.ProviderError(
-            f"The host gave no answer (exit code {outcome.get('rc')}): {tail.strip()}", hint="Look at the host's log; run the playbook again", infrastructure=True
-        )
+        message = f"The host gave no answer (exit code {outcome.get('rc')}): {tail.strip()}"
+        error = errors.ProviderError(message, hint="Look at the host's log; run the playbook again", infrastructure=True)
         return {"failed": True, "msg": str(error), "error": error.to_dict()}
 
     def _as_module(self, provider: str, options: dict[str, Any], archive: Path | None) -> dict[str, Any]:

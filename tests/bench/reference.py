@@ -18,7 +18,8 @@ ROOT = "/srv/raw_api"
 PORT = 8001
 STAGE = "set -e; mkdir -p {root}/releases/{version}; tar xzf - -C {root}/releases/{version}"
 ACTIVATE = (
-    "set -e; ln -sfn releases/{version} {root}/current.next; mv -T {root}/current.next {root}/current; systemctl reset-failed raw-api || true; systemctl restart raw-api; "
+    "set -e; ln -sfn releases/{version} {root}/current.next; mv -T {root}/current.next {root}/current; "
+    "systemctl reset-failed raw-api || true; systemctl restart raw-api; "
     "for i in $(seq 400); do curl -fs -m 2 http://127.0.0.1:{port}/health 2>/dev/null | grep -q '\"{version}\"' && break; sleep 0.05; done; "
     "curl -fs -m 2 http://127.0.0.1:{port}/health | grep -q '\"{version}\"'; "
     "cd {root}/releases; ls -1t | tail -n +6 | xargs -r rm -rf"
@@ -30,8 +31,24 @@ def _words(template: str, release: Release) -> str:
 
 
 def _ssh(host: Host, sockets: Path | None, line: str, archive: Path | None) -> None:
-    keep = ["-o", "ControlMaster=auto", "-o", f"ControlPath={sockets}/%C", "-o", "ControlPersist=20"] if sockets else ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
-    options = ["-F", "none", "-i", str(host.access.key), "-o", f"UserKnownHostsFile={host.access.known_hosts}", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", *keep]
+    keep = (
+        ["-o", "ControlMaster=auto", "-o", f"ControlPath={sockets}/%C", "-o", "ControlPersist=20"]
+        if sockets
+        else ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
+    )
+    options = [
+        "-F",
+        "none",
+        "-i",
+        str(host.access.key),
+        "-o",
+        f"UserKnownHostsFile={host.access.known_hosts}",
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "LogLevel=ERROR",
+        *keep,
+    ]
     stream = archive.open("rb") if archive else None
     try:
         command = ["ssh", *options, f"root@{host.address}", f"bash -c {shlex.quote(line)}"]

@@ -31,7 +31,9 @@ def controller(tmp_path: Path) -> Controller:
 
 def run(controller: Controller, callbacks: str = "") -> None:
     """Run the play with the project's settings, with ``callbacks`` and no others."""
-    lines = [line for line in (CHECKOUT / "ansible.cfg").read_text(encoding="utf-8").splitlines() if not line.startswith(("callbacks_enabled", "collections_path"))]
+    lines = [
+        line for line in (CHECKOUT / "ansible.cfg").read_text(encoding="utf-8").splitlines() if not line.startswith(("callbacks_enabled", "collections_path"))
+    ]
     (controller.folder / "ansible.cfg").write_text("\n".join(lines), encoding="utf-8")
     controller.settings.update({"ANSIBLE_CONFIG": str(controller.folder / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "build" / "tree")})
     controller.settings.pop("ANSIBLE_CALLBACKS_ENABLED", None)

@@ -20,7 +20,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory, hosts: list[Host]) -> Iterato
     folder = tmp_path_factory.mktemp("faults")
     fleet = RealFleet(folder, hosts, f"sqlite:///{folder}/store.db", rolling_batches=[1, 2])
     # a host that is switched off must be noticed before the test's patience ends
-    fleet.controller.settings["ANSIBLE_SSH_ARGS"] = "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=1 -o ServerAliveCountMax=3 -o ConnectTimeout=3"
+    fleet.controller.settings["ANSIBLE_SSH_ARGS"] = (
+        "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=1 -o ServerAliveCountMax=3 -o ConnectTimeout=3"
+    )
     fleet.release("1.0.0")
     run = fleet.controller.deploy("shop_api", "1.0.0")
     assert run.code == 0, run.output

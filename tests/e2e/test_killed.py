@@ -60,7 +60,9 @@ def start_and_wait_for_opening(shop: RealFleet, version: str) -> subprocess.Pope
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["SIGTERM", "SIGINT", "SIGKILL"])
-def test_a_controller_that_dies_leaves_an_interrupted_deployment_within_two_seconds_and_the_lock_until_the_lease_ends(shop: RealFleet, number: signal.Signals) -> None:
+def test_a_controller_that_dies_leaves_an_interrupted_deployment_within_two_seconds_and_the_lock_until_the_lease_ends(
+    shop: RealFleet, number: signal.Signals
+) -> None:
     version = f"2.0.{int(number)}"
     shop.release(version)
     process = start_and_wait_for_opening(shop, version)

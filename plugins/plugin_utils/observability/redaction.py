@@ -12,13 +12,14 @@ from typing import Any
 HIDDEN = "<redacted>"
 SHORTEST_VALUE = 4
 
-_NAME = re.compile(
-    r"(?:^|[_\-. ])(?:pass(?:word|wd|phrase)?|pwd|secrets?|tokens?|api[_-]?keys?|access[_-]?keys?|private[_-]?keys?|credentials?|authorization|cookies?|auth)(?:$|[_\-. ])",
-    re.IGNORECASE,
-)
+_WORDS = "pass(?:word|wd|phrase)?|pwd|secrets?|tokens?|(?:api|access|private)[_-]?keys?|credentials?|authorization|cookies?|auth"
+_NAME = re.compile(rf"(?:^|[_\-. ])(?:{_WORDS})(?:$|[_\-. ])", re.IGNORECASE)
 _PLAIN_NAMES = frozenset({"fence_token", "token_path"})
 _USERINFO = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/\s@'\"]+@")
-_ASSIGNMENT = re.compile(r"(?i)\b([\w\-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key)[\w\-]*)(\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&'\"]+)")
+_ASSIGNMENT = re.compile(
+    r"(?i)\b([\w\-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key)[\w\-]*)"
+    r"(\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&'\"]+)"
+)
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/\-]{8,}=*")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -45,10 +46,13 @@ class Redactor:
     def clean(self, value: Any) -> Any:
         """A copy of ``value`` (nested mappings, lists, scalars) that holds no secret."""
         if isinstance(value, Mapping):
-            return {self.text(str(key)): HIDDEN if is_secret_name(str(key)) and isinstance(item, str) and item else self.clean(item) for key, item in value.items()}
+            return {self.text(str(key)): self._named(str(key), item) for key, item in value.items()}
         if isinstance(value, (list, tuple, set)):
             return [self.clean(item) for item in value]
         return self.text(value) if isinstance(value, str) else value
+
+    def _named(self, name: str, item: Any) -> Any:
+        return HIDDEN if isinstance(item, str) and item and is_secret_name(name) else self.clean(item)
 
 
 def secret_values(variables: Any, inside_secret: bool = False) -> set[str]:

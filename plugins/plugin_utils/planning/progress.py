@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BAD = ("failed", "reverted", "unreachable")
+NAMED_HOSTS = 5
 MAY_SERVE_NEW = ("active", "failed", "unreachable")
 
 
@@ -114,14 +115,15 @@ class Progress:
             self.halted = self.halted or "the lock went to another deployment (LEASE_LOST)"
         failed = self.failed_hosts()
         if not self.halted and len(failed) > self.max_failed:
-            self.halted = f"{len(failed)} of {len(self.hosts)} hosts failed ({', '.join(failed[:5])}{', ...' if len(failed) > 5 else ''}), allowed: {self.max_failed}"
+            named = ", ".join(failed[:NAMED_HOSTS]) + (", ..." if len(failed) > NAMED_HOSTS else "")
+            self.halted = f"{len(failed)} of {len(self.hosts)} hosts failed ({named}), allowed: {self.max_failed}"
         return Decision(go=not self.halted, reason=self.halted, failed=failed)
 
     def to_undo(self) -> dict[str, str | None]:
         """Host to the version it must go back to (None: nothing served before). Empty when the deployment was not halted or may not act any more."""
         if not self.halted or self.lease_lost:
             return {}
-        targets = {}
+        targets: dict[str, str | None] = {}
         for entry in self.hosts.values():
             if not entry.shifted or entry.state not in MAY_SERVE_NEW:
                 continue
@@ -146,6 +148,10 @@ class Progress:
                 return "rollback_failed", f"{decision.reason}; not proved to be back: {', '.join(left)}"
             turned = any(state in ("undone", "reverted") for state in states)
             return ("rolled_back" if turned else "failed"), decision.reason
+        undone = [entry.name for entry in self.hosts.values() if entry.state in ("undone", "undo_failed")]
+        if undone:
+            worst = "rollback_failed" if any(self.hosts[name].state == "undo_failed" for name in undone) else "rolled_back"
+            return worst, f"reverted without a halt: {', '.join(undone)}"
         if not self.shift_began:
             return "aborted", "staged only: no batch was shifted in this run"
         waiting = [entry.name for entry in self.hosts.values() if entry.state in ("pending", "staged")]

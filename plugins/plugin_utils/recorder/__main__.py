@@ -1,7 +1,10 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entry of the side process: ``__main__.py ROOT EVENTS ANSWERS SOCKET`` (folder of ansible_collections, two pipes, the listening socket). Started by the callback."""
+"""Entry of the side process, started by the callback.
+
+``__main__.py ROOT EVENTS ANSWERS SOCKET``: the folder of ansible_collections, the descriptors of two pipes and of the listening socket.
+"""
 
 from __future__ import annotations
 

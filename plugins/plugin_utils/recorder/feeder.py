@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -66,10 +67,8 @@ class Feeder:
         self._back, answer_in = os.pipe()
         for descriptor in (self._pipe, self._back):
             os.set_blocking(descriptor, False)
-        try:
+        with contextlib.suppress(OSError):  # the kernel's limit for unprivileged pipes: 64 kB serves too, the rest waits in memory
             fcntl.fcntl(self._pipe, F_SETPIPE_SZ, PIPE_BYTES)
-        except OSError:
-            pass  # the kernel's limit for unprivileged pipes: 64 kB serves too, the rest waits in memory
         program = Path(__file__).resolve().with_name("__main__.py")
         with (Path(self._folder) / "recorder.log").open("wb") as log:
             self._process = subprocess.Popen(  # pylint: disable=consider-using-with
@@ -118,9 +117,12 @@ class Feeder:
                 time.sleep(0.005)
         report = {"sent": self.sent, "stored": 0, "spooled": 0, "notes": [], **(self._report or {})}
         if self._report is None:
-            report["spooled"] += self._rescue()
             report["stored"] = self.confirmed
             report["notes"].append(self.lost_recorder or "the recorder did not answer in time")
+            try:
+                report["spooled"] += self._rescue()
+            except OSError as exception:
+                report["notes"].append(f"events cannot be kept in {self.settings['spool']}: {exception.strerror}")
         self._release()
         return report
 

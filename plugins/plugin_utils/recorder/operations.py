@@ -61,7 +61,8 @@ class Operations:
         method = getattr(self, f"_op_{operation}", None)
         try:
             if method is None:
-                raise ValidationError(f"Unknown operation {operation}", hint="The recorder and the actions are of different versions: install the collection again")
+                hint = "The recorder and the actions are of different versions: install the collection again"
+                raise ValidationError(f"Unknown operation {operation}", hint=hint)
             method(request, reply)
         except FraisierError as error:
             reply({"ok": False, "error": error.to_dict()})
@@ -90,7 +91,8 @@ class Operations:
 
     def _op_open(self, request: dict[str, Any], reply: Reply) -> None:
         if self.current is not None and not self.current.closed:
-            raise DeploymentError("A deployment is open in this run already", hint="One playbook run brings one fraise to one version; start another run for the next")
+            hint = "One playbook run brings one fraise to one version; start another run for the next"
+            raise DeploymentError("A deployment is open in this run already", hint=hint)
         hosts = list(request["hosts"])
         batch_widths(len(hosts), request["batches"])
         allowance(len(hosts), request["max_failed"], "rolling_max_failed")
@@ -177,7 +179,8 @@ class Operations:
 
     def _open(self) -> OpenDeployment:
         if self.current is None:
-            raise NoOpenDeploymentError("No deployment is open in this run", hint="Start with the action fraisier.deploy.deployment and state=open, as the playbook fraisier.deploy.deploy does")
+            hint = "Start with the action fraisier.deploy.deployment and state=open, as the playbook fraisier.deploy.deploy does"
+            raise NoOpenDeploymentError("No deployment is open in this run", hint=hint)
         return self.current
 
     # -- steps --------------------------------------------------------------------------------------------------------------------------------
@@ -188,7 +191,8 @@ class Operations:
             return
         current = self.current
         if current.progress.lease_lost and request["step"] != "inspect":
-            raise LeaseLostError("Another deployment has taken the lock; this one changes nothing more", hint="Look at the playbook fraisier.deploy.status, then deploy again")
+            hint = "Look at the playbook fraisier.deploy.status, then deploy again"
+            raise LeaseLostError("Another deployment has taken the lock; this one changes nothing more", hint=hint)
         step_id = str(uuid7())
         fence = {"token": current.lease.token, "owner": current.lease.owner} if current.lease else None
         data = {"step_id": step_id, **{key: request.get(key) for key in ("step", "version", "attempt", "batch")}}
@@ -211,7 +215,8 @@ class Operations:
         if current is None or current.closed or event.host is None or event.type not in ("task.failed", "task.unreachable"):
             return
         message = str(event.data.get("message", ""))
-        current.progress.note_failure(event.host, {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": f"See the task {event.data.get('name')}"})
+        error = {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": f"See the task {event.data.get('name')}"}
+        current.progress.note_failure(event.host, error)
 
     # -- gates --------------------------------------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,8 @@ def recorder_socket() -> str:
     if not path:
         raise errors.ConfigurationError(
             "The callback fraisier.deploy.recorder is not enabled, so nothing could be locked or recorded",
-            hint="Set callbacks_enabled = fraisier.deploy.recorder, fraisier.deploy.progress in section [defaults] of ansible.cfg, or ANSIBLE_CALLBACKS_ENABLED in the environment",
+            hint="Set callbacks_enabled = fraisier.deploy.recorder, fraisier.deploy.progress in section [defaults] of ansible.cfg, "
+            "or ANSIBLE_CALLBACKS_ENABLED in the environment",
         )
     return path
 

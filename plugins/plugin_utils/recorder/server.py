@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -74,6 +75,7 @@ class Server:
     def _prepare(self, store: Store) -> None:
         state = store.schema()
         if not state.pending:
+            store.require_schema()
             return
         if not self.settings["auto_migrate"]:
             raise ConfigurationError(
@@ -83,10 +85,8 @@ class Server:
         store.migrate()
 
     def _wake(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # full: the loop is awake already
             self._wake_in.send(b"w")
-        except OSError:
-            pass  # full: the loop is awake already
 
     def serve(self, initial: bytes) -> None:
         """Run until the playbook has ended (or died) and everything is stored or spooled."""
@@ -194,10 +194,8 @@ class Server:
             self._answer({"confirmed": self._confirmed})
 
     def _answer(self, message: dict[str, Any]) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the controller has gone, or does not read: the numbers are cumulative
             os.write(self._answers, encode(message))
-        except OSError:
-            pass  # the controller has gone, or does not read: the numbers are cumulative
 
     def _drain_wakes(self) -> None:
         try:

@@ -9,9 +9,10 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, DatabaseError, FraisierError
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, FraisierError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import Claim, Spool, left_behind, read_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
 
@@ -149,19 +150,13 @@ class Sink:
     def _store_batch(self, store: Store, batch: list[Item]) -> None:
         try:
             store.apply([item.event for item in batch])
-        except DatabaseConnectionError:
+        except FraisierError:
+            # Busy, full, read-only or gone: no event is refused for what it says, so all of them are tried again later.
             with self._condition:
                 self._queue.extendleft(reversed(batch))
             raise
-        except DatabaseError as error:
-            if len(batch) > 1:
-                for item in batch:
-                    self._store_batch(store, [item])
-                return
-            self._note(f"the store refused an event ({batch[0].event.type}): {error}")
-        else:
-            for item in batch:
-                self.stored[item.event.source] += 1
+        for item in batch:
+            self.stored[item.event.source] += 1
         self._answers.extend(item.done for item in batch if item.done)
         self._failures = 0
 
@@ -211,15 +206,24 @@ class Sink:
             with Claim(path) as ours:
                 if not ours:
                     continue
-                offset, count = 0, 0
-                while True:
-                    lines, offset = read_lines(path, offset, BATCH)
-                    if not lines:
-                        break
-                    self._apply_lines(store, lines)
-                    count += len(lines)
+                try:
+                    count = self._replay(store, path)
+                except DatabaseConnectionError:
+                    raise
+                except FraisierError as error:
+                    self._note(f"{path} could not be brought in and stays where it is: {error}")
+                    continue
                 path.unlink(missing_ok=True)
                 self._note(f"{count} events of an earlier run, kept while the store was away, are stored now")
+
+    def _replay(self, store: Store, path: Path) -> int:
+        offset, count = 0, 0
+        while True:
+            lines, offset = read_lines(path, offset, BATCH)
+            if not lines:
+                return count
+            self._apply_lines(store, lines)
+            count += len(lines)
 
     def _apply_lines(self, store: Store, lines: list[bytes]) -> None:
         events = []
@@ -228,18 +232,7 @@ class Sink:
                 events.append(Event.from_json(line))
             except FraisierError as error:
                 self._note(f"a line of the spool is not an event: {error}")
-        try:
-            store.apply(events)
-        except DatabaseConnectionError:
-            raise
-        except DatabaseError:
-            for event in events:
-                try:
-                    store.apply([event])
-                except DatabaseConnectionError:
-                    raise
-                except DatabaseError as error:
-                    self._note(f"the store refused an event of the spool ({event.type}): {error}")
+        store.apply(events)
 
     def stop(self, patience: float = 2.0) -> None:
         """End the writer and close the store."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import column, inspect, select, table
 from sqlalchemy.engine import Connection
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.tables import HEAD_REVISION
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.tables import HEAD_REVISION, REVISIONS
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import SchemaState
 
 _VERSION_TABLE = table("alembic_version", column("version_num"))
@@ -26,9 +26,7 @@ def schema_state(connection: Connection) -> SchemaState:
     current = current_revision(connection)
     if current == HEAD_REVISION:
         return SchemaState(current, HEAD_REVISION, [], empty=False)
-    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.migrate import known_revisions
-
-    known = known_revisions()
+    known = list(REVISIONS)
     if current is None:
         return SchemaState(None, HEAD_REVISION, known, empty=True)
     if current not in known:

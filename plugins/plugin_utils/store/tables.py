@@ -20,7 +20,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.columns impo
     uuid_type,
 )
 
-HEAD_REVISION = "0001"
+REVISIONS = ("0001",)
+HEAD_REVISION = REVISIONS[-1]
 """The newest revision in migrations/; kept here so that a store in order is recognised without loading Alembic. A test holds it true."""
 
 metadata = MetaData()

@@ -10,7 +10,24 @@ from hypothesis import strategies as st
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import HIDDEN, Redactor, is_secret_name, secret_values
 
 
-@pytest.mark.parametrize("name", ["password", "db_password", "DB_PASSWORD", "apiKey", "api-key", "token", "gitlab_token", "client_secret", "Authorization", "auth", "private_key", "passphrase", "Cookie"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "db_password",
+        "DB_PASSWORD",
+        "apiKey",
+        "api-key",
+        "token",
+        "gitlab_token",
+        "client_secret",
+        "Authorization",
+        "auth",
+        "private_key",
+        "passphrase",
+        "Cookie",
+    ],
+)
 def test_names_that_hold_secrets_are_known(name):
     assert is_secret_name(name)
 

@@ -32,7 +32,16 @@ def test_batches_are_counts_or_percents_and_the_last_one_repeats(total, batches,
 
 @pytest.mark.parametrize(
     ("batches", "named"),
-    [([0], "rolling_batches[0]"), ([1, "101%"], "rolling_batches[1]"), (["half"], "'half'"), ([True], "True"), ([-1], "-1"), (["0%"], "0%"), ([1.5], "1.5"), ([], "rolling_batches")],
+    [
+        ([0], "rolling_batches[0]"),
+        ([1, "101%"], "rolling_batches[1]"),
+        (["half"], "'half'"),
+        ([True], "True"),
+        ([-1], "-1"),
+        (["0%"], "0%"),
+        ([1.5], "1.5"),
+        ([], "rolling_batches"),
+    ],
 )
 def test_a_width_that_is_none_is_refused_by_name_and_value(batches, named):
     with pytest.raises(ValidationError) as refused:

@@ -161,3 +161,11 @@ def test_a_failure_outside_any_step_counts_once_and_never_hides_the_step_s_own_w
     shift(progress, "web2")
     progress.note_failure("web2", {"code": "DEPLOYMENT_ERROR"})
     assert progress.hosts["web2"].state == "active"
+
+
+def test_hosts_that_were_reverted_by_hand_are_no_success():
+    progress = started()
+    for host in HOSTS:
+        shift(progress, host)
+        progress.record(host, "revert", "ok", {"version": "1.0"}, None, True)
+    assert progress.outcome()[0] == "rolled_back"

@@ -231,3 +231,29 @@ def test_bad_batches_are_refused_before_anything_is_locked(feeder, tmp_path):
         call("open", **{**OPEN, "batches": ["lots"]})
     feeder.close()
     assert rows(tmp_path, "SELECT count(*) FROM tb_lock") == [(0,)]
+
+
+def test_a_store_that_is_read_only_for_a_while_loses_no_event(feeder, tmp_path):
+    feeder.emit("task.ok", {"number": 1}, "web1")
+    deadline = time.monotonic() + 10
+    while feeder.confirmed < 1:
+        assert time.monotonic() < deadline
+        feeder._hear()
+        time.sleep(0.01)
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("ALTER TABLE tb_event RENAME TO tb_event_away")
+    for number in range(2, 12):
+        feeder.emit("task.ok", {"number": number}, "web1")
+    while feeder.confirmed < 11:
+        assert time.monotonic() < deadline
+        feeder._hear()
+        time.sleep(0.01)
+    assert list((tmp_path / "spool").glob("*.jsonl"))
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("ALTER TABLE tb_event_away RENAME TO tb_event")
+    report = feeder.close()
+    assert (report["sent"], report["stored"] + report["spooled"]) == (11, 11)
+    second = Feeder("run-7", settings(tmp_path))
+    second.start()
+    second.close()
+    assert rows(tmp_path, "SELECT count(*), count(DISTINCT seq) FROM tb_event WHERE run = 'run-1'") == [(11, 11)]
