@@ -1,0 +1,76 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.fraisier.deploy.plugins.action import gate, store
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NoOpenDeploymentError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE
+from tests.unit.plugins.action.acting import Recorder, act
+
+DECISION = {"go": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3, "undo": {"web2": "1.0.0"}, "last_good": "1.0.0"}
+SCHEMA = {"dialect": "sqlite", "current": "0001", "head": "0001", "pending": []}
+
+
+def test_a_refusal_is_an_answer_and_not_a_failure(listening: Recorder) -> None:
+    listening.answers["gate"] = [DECISION]
+    assert act(gate.ActionModule, {"at": "after"}) == {"changed": False, "at": "after", **DECISION}
+    assert listening.of("gate") == [{"at": "after", "hosts": ["web1", "web2"]}]
+
+
+def test_an_error_of_the_recorder_is_a_failure_with_its_code_and_remedy(listening: Recorder) -> None:
+    listening.answers["gate"] = [NoOpenDeploymentError("No deployment is open", hint="Open one")]
+    result = act(gate.ActionModule, {"at": "before"})
+    assert result["failed"]
+    assert result["msg"] == "No deployment is open. Open one [NO_OPEN_DEPLOYMENT]"
+    assert result["error"]["code"] == "NO_OPEN_DEPLOYMENT"
+
+
+@pytest.mark.parametrize("arguments", [{"at": "now"}, {}, {"at": "before", "when": "now"}])
+def test_arguments_that_do_not_fit_are_refused_before_anything_is_asked(listening: Recorder, arguments: dict) -> None:
+    result = act(gate.ActionModule, arguments)
+    assert result["failed"]
+    assert result["msg"].endswith("See: ansible-doc fraisier.deploy.gate [VALIDATION_ERROR]")
+    assert listening.asked == []
+
+
+def test_without_the_callback_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+    result = act(gate.ActionModule, {"at": "before"})
+    assert result["failed"]
+    assert "callbacks_enabled = fraisier.deploy.recorder" in result["msg"]
+
+
+def test_a_recorder_that_is_gone_is_told_as_such(listening: Recorder) -> None:
+    listening.close()
+    result = act(gate.ActionModule, {"at": "before"})
+    assert result["failed"]
+    assert result["error"]["code"] == "DATABASE_CONNECTION_ERROR"
+
+
+def test_a_query_hands_on_what_was_asked_and_shows_the_answer(listening: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    listening.answers["query"] = [{"answer": []}]
+    result = act(store.ActionModule, {"query": "history", "fraise": "shop_api", "limit": "5"})
+    assert (result["changed"], result["answer"], result["lines"]) == (False, [], ["No deployments in the store"])
+    assert listening.of("query") == [{"query": "history", "fraise": "shop_api", "environment": None, "deployment": None, "limit": 5}]
+    assert "No deployments in the store" in capsys.readouterr().out
+
+
+def test_a_query_can_be_quiet(listening: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    listening.answers["query"] = [{"answer": []}]
+    act(store.ActionModule, {"query": "history", "show": False})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("applied", "changed"), [(["0001"], True), ([], False)])
+def test_a_migration_is_a_change_when_something_was_applied(listening: Recorder, applied: list[str], changed: bool) -> None:
+    listening.answers["query"] = [{"answer": {"applied": applied, "schema": SCHEMA}}]
+    assert act(store.ActionModule, {"query": "migrate"})["changed"] is changed
+
+
+def test_check_mode_looks_at_the_schema_and_migrates_nothing(listening: Recorder) -> None:
+    listening.answers["query"] = [{"answer": {"ok": True, "schema": SCHEMA}}]
+    assert act(store.ActionModule, {"query": "migrate"}, check=True)["changed"] is False
+    assert [request["query"] for request in listening.of("query")] == ["check"]
