@@ -8,6 +8,7 @@ This file only finds the collection that it is part of; what it does lies in mon
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from pathlib import Path
@@ -31,7 +32,7 @@ def main() -> int:
     locate()
     from ansible_collections.fraisier.deploy.monitoring.export.command import run
 
-    return run(sys.argv[1:])
+    return run(sys.argv[1:], os.environ, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -97,7 +96,7 @@ def read_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, out: TextIO = sys.stdout) -> int:
+def run(arguments: Sequence[str], environment: Mapping[str, str], out: TextIO) -> int:
     """Print the figures once, or serve them until a signal; the exit code."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:

@@ -99,5 +99,5 @@ def test_a_port_that_is_taken_ends_with_2(store: Store, url: str, capsys: pytest
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert run(["--store-url", url, "--listen", f"127.0.0.1:{port}"], {}) == 2
+        assert run(["--store-url", url, "--listen", f"127.0.0.1:{port}"], {}, io.StringIO()) == 2
     assert f"127.0.0.1:{port} cannot be used" in capsys.readouterr().err
