@@ -66,8 +66,8 @@ bench: venv tools  ## measure; writes build/bench.json
 	@$(PYTEST) -q -s tests/bench $(ARGS)
 
 .PHONY: faults
-faults: venv tools  ## kill, cut and fill things in the middle of deployments
-	@$(PYTEST) -q tests/faults $(ARGS)
+faults: venv tools  ## kill the controller at ten random moments of deployments to real hosts
+	@FRAISIER_KILL_ROUNDS=10 $(PYTEST) -q -s tests/e2e/test_killed.py $(ARGS)
 
 .PHONY: molecule
 molecule: venv tools  ## the scenario of role fraise, on real hosts

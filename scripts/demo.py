@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import tarfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DEMO = CHECKOUT / "build" / "demo"
@@ -119,9 +121,21 @@ def _is_ours(pid: int) -> bool:
         return False
 
 
+def take_turn() -> IO[str]:
+    """Refuse to run beside another demo of this checkout: both would use build/demo."""
+    DEMO.parent.mkdir(parents=True, exist_ok=True)
+    turn = (DEMO.parent / "demo.lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise SystemExit("Another demo runs in this checkout: wait until it has ended") from None
+    return turn
+
+
 def demo() -> bool:
     """The story; whether every part of it ended as it must."""
     began = time.monotonic()
+    alone = take_turn()
     subprocess.run([sys.executable, str(CHECKOUT / "scripts" / "tree.py")], stdout=subprocess.DEVNULL, timeout=60, check=True)
     stop_services()
     shutil.rmtree(DEMO, ignore_errors=True)
@@ -142,6 +156,7 @@ def demo() -> bool:
         fine.append(scrape(settings))
     finally:
         stop_services()
+        alone.close()
     say(f"\nDone in {time.monotonic() - began:.0f} s. The services are stopped; look at build/demo: hosts/, store.db.")
     say("Try next: read inventories/demo, then put your own service into an inventory as README.md shows.")
     return all(fine)

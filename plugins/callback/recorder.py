@@ -90,6 +90,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.events import RunEvents
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder import Feeder
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.settings import recorder_settings
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.warm_up import warm_up
 
 
 class CallbackModule(CallbackBase):
@@ -122,6 +123,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook):
         self._feeder.start()
+        warm_up()
         self._events.playbook_started(playbook)
 
     def v2_playbook_on_play_start(self, play):
@@ -152,8 +154,8 @@ class CallbackModule(CallbackBase):
         self._events.playbook_ended(stats)
         report = self._feeder.close()
         lost = report["sent"] - report["stored"] - report["spooled"]
-        if report["spooled"]:
-            self._warn(f"the store is away; {report['spooled']} of {report['sent']} events wait in {self._feeder.settings['spool']} for the next run")
+        if report["waiting"]:
+            self._warn(f"the store is away; {report['waiting']} events wait in {self._feeder.settings['spool']} for the next run")
         if lost > 0:
             self._warn(f"{report['sent']} events sent, but {report['stored']} stored and {report['spooled']} kept: {lost} lost")
         for note in report["notes"]:

@@ -20,7 +20,10 @@ CHUNK = 1 << 20
 
 
 def answer_for(request, payload):
-    """The result of one request {provider, params, check_mode, diff, environment}; every failure becomes a result with ``failed``."""
+    """The result of one request {provider, params, check_mode, diff, environment, withheld}; every failure becomes a result with ``failed``.
+
+    ``withheld``: the controller has the archive, but sends only its sum, since check mode changes nothing.
+    """
     from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
     from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_run
 
@@ -85,13 +88,13 @@ def serve(stream, request_length, payload_length):
     try:
         request = json.loads(stream.read(request_length).decode("utf-8"))
         try:
-            payload = receive_payload(stream, payload_length, request)
+            payload = "" if request.get("withheld") else receive_payload(stream, payload_length, request)
         except (EOFError, OSError) as exception:
             result = refuse(exception)
         else:
             result = answer_for(request, payload)
     finally:
-        if payload is not None and os.path.exists(payload):
+        if payload and os.path.exists(payload):
             os.unlink(payload)
     sys.stdout.write("\n" + ANSWER_MARK + json.dumps(result) + "\n")
     sys.stdout.flush()

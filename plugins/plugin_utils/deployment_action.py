@@ -22,6 +22,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
 )
 from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import program
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
 
@@ -58,6 +59,7 @@ class DeploymentAction(FraisierAction):
         return self._close()
 
     def _open(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        program()  # packed here once, for otherwise each worker of the first task packs it
         hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all") or []]
         check_request(arguments, hosts)
         redactor = self.redactor(arguments, task_vars)

@@ -146,11 +146,20 @@ class HostCall:
         play = self._action._task
         environment: dict[str, Any] = {}
         self._action._compute_environment_string(environment)
-        demand = {"provider": provider, "params": params, "check_mode": bool(play.check_mode), "diff": bool(play.diff), "environment": to_native(environment)}
+        demand = {
+            "provider": provider,
+            "params": params,
+            "check_mode": bool(play.check_mode),
+            "diff": bool(play.diff),
+            "environment": to_native(environment),
+            "withheld": archive is not None and bool(play.check_mode),
+        }
         request = json.dumps(demand).encode()
         payload = archive.read_bytes() if archive is not None and not play.check_mode else b""
         head = f"{len(packed)} {len(request)} {len(payload)} {digest}\n".encode()
-        starts = [f"command -v {shlex.quote(path)} >/dev/null 2>&1 && exec {shlex.quote(path)} -c {shlex.quote(BOOTSTRAP)}" for path in self._interpreters()]
+        pythons = [shlex.quote(path) for path in self._interpreters()]
+        # -I and -S: nothing of the host's own packages is loaded, for the program needs the standard library alone
+        starts = [f"command -v {python} >/dev/null 2>&1 && exec {python} -IS -c {shlex.quote(BOOTSTRAP)}" for python in pythons]
         command = "; ".join([*starts, "echo FRAISIER-NO-PYTHON; exit 127"])
         outcome = self._action._low_level_execute_command(command, sudoable=True, in_data=head + packed + request + payload)
         return self._parse(outcome)
@@ -179,7 +188,7 @@ class HostCall:
         """The ordinary way, for connections without standard input and for large archives."""
         action = self._action
         options = dict(options)
-        if archive is not None and not action._task.check_mode:
+        if archive is not None:
             if not action._connection._shell.tmpdir:
                 action._make_tmp_path()
             remote = action._connection._shell.join_path(action._connection._shell.tmpdir, archive.name)

@@ -45,8 +45,10 @@ class ReleaseStep(FraisierAction):
         report: dict[str, Any] = {"step_id": intent["step_id"], "host": host, "step": step}
         try:
             provider_argument_spec(provider)
-            archive = self._controller_archive(options) if step == "stage" else None
-            result = self._call_host(provider, options, archive, task_vars, arguments["reconnect"])
+            if step == "stage":
+                result = self._stage(provider, options, task_vars)
+            else:
+                result = self._call_host(provider, options, None, task_vars, arguments["reconnect"])
         except Exception as exception:
             call("outcome", **report, **redactor.clean(_failure(exception)))
             raise
@@ -56,6 +58,19 @@ class ReleaseStep(FraisierAction):
         if code:
             result["msg"] = f"{result.get('msg', '')} [{code}]"
         return result
+
+    def _stage(self, provider: str, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Stage; when the archive has gone from the controller, a host that has the release already needs none (a rollback, most often)."""
+        try:
+            archive = self._controller_archive(options)
+        except NotFoundError as error:
+            found = self._call_host(provider, {"state": "inspected", "path": options["path"]}, None, task_vars, 0)
+            if options.get("release") not in [release["version"] for release in found.get("releases") or []]:
+                raise
+            release = {**found["release"], "version": options["release"]}
+            warning = f"{error.message}; the release that this host has is used as it is"
+            return {"changed": False, "release": release, "timings": found.get("timings"), "warnings": [warning]}
+        return self._call_host(provider, options, archive, task_vars, 0)
 
     def _call_host(self, provider: str, options: dict[str, Any], archive: Path | None, task_vars: dict[str, Any], reconnect: int) -> dict[str, Any]:
         """The call itself; a host that is away (it may be rebooting) is tried again for ``reconnect`` seconds."""
@@ -106,6 +121,11 @@ def _failure(exception: Exception) -> dict[str, Any]:
     return {"outcome": "failed", "error": {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": "See the task's message"}}
 
 
+def _checked(result: dict[str, Any], error: dict[str, Any] | None) -> Any:
+    """The checks that decided: after a failure those of the release that failed, not those of the one that serves again."""
+    return ((error or {}).get("context") or {}).get("health") or result.get("health")
+
+
 def _outcome(result: dict[str, Any]) -> dict[str, Any]:
     """What the recorder keeps of a module result."""
     failed = bool(result.get("failed"))
@@ -118,7 +138,7 @@ def _outcome(result: dict[str, Any]) -> dict[str, Any]:
         "outcome": name,
         "changed": bool(result["changed"]) if "changed" in result else None,
         "release": result.get("release"),
-        "health": result.get("health"),
+        "health": _checked(result, error),
         "timings": result.get("timings"),
         "error": error,
     }

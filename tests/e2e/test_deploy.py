@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 import urllib.request
@@ -96,6 +97,25 @@ def test_deploying_the_same_version_again_mends_that_host_and_leaves_the_others_
     assert set(shop.answers().values()) == {"2.0.0"}
 
 
+def test_check_mode_prints_the_plan_and_touches_neither_hosts_nor_record(shop: RealFleet) -> None:
+    shop.release("2.5.0")
+    before = [host.run(f"find {ROOT} -printf '%p %T@ %l\\n' | sort").stdout for host in shop.hosts]
+    deployments = len(shop.controller.history())
+    run = shop.controller.deploy("shop_api", "2.5.0", "--check", "--diff")
+    assert run.code == 0, run.output
+    for number, host in zip((1, 2, 2), shop.hosts, strict=True):
+        line = next(line for line in run.output.splitlines() if line.startswith(f"{number} ") and f" {host.name} " in line)
+        assert line.split()[2:4] == ["2.0.0", "2.5.0"], line
+    assert [host.run(f"find {ROOT} -printf '%p %T@ %l\\n' | sort").stdout for host in shop.hosts] == before
+    assert len(shop.controller.history()) == deployments
+
+
+def test_a_rollback_needs_no_archive_where_the_hosts_have_the_release(shop: RealFleet) -> None:
+    (shop.archives / "shop-api-1.0.0.tar.gz").unlink()
+    run = shop.controller.run("rollback", "--check", fraise="shop_api")
+    assert run.code == 0, run.output
+
+
 def test_rollback_goes_to_the_last_good_version_before_and_skips_the_bad_one(shop: RealFleet) -> None:
     run = shop.controller.run("rollback", fraise="shop_api")
     assert run.code == 0, run.output
@@ -145,9 +165,12 @@ def test_a_deployment_needs_three_ssh_sessions_a_host(shop: RealFleet) -> None:
     cursor = host.run("journalctl -u ssh -q -n 0 --show-cursor").stdout.split("cursor: ")[1].strip()
     host.disconnect()
     shop.release("6.0.0")
-    run = shop.controller.deploy("shop_api", "6.0.0", "--limit", host.name)
+    with tempfile.TemporaryDirectory(prefix="frz-") as sockets:  # no connection kept from the tests before
+        shop.controller.settings["ANSIBLE_SSH_CONTROL_PATH_DIR"] = sockets
+        run = shop.controller.deploy("shop_api", "6.0.0", "--limit", host.name)
+        del shop.controller.settings["ANSIBLE_SSH_CONTROL_PATH_DIR"]
     assert run.code == 0, run.output
-    log = host.run(f"journalctl -u ssh -q --no-pager --after-cursor='{cursor}'").stdout
+    log = host.run(f"journalctl --sync; journalctl -u ssh -q --no-pager --after-cursor='{cursor}'").stdout
     sessions = [line for line in log.splitlines() if "Starting session: command" in line]
     # the last one is the journalctl above
-    assert len(sessions) - 1 == 3, sessions
+    assert len(sessions) - 1 == 3, log

@@ -107,7 +107,7 @@ class _Wait:
             held = self._clock() - healthy_since
             message = "healthy for {0:.1f} s of {1:g} s in a row when the deadline of {2:g} s passed".format(held, self._min_healthy, self._deadline)
         else:
-            message = "not healthy within {0:g} s: {1}".format(self._deadline, message)
+            message = "not healthy within {0:.3g} s: {1}".format(self._deadline, message)
         return self.report(UNHEALTHY, rows, message)
 
     def _pause(self, healthy_since, now, pause):

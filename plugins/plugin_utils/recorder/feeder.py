@@ -107,7 +107,10 @@ class Feeder:
         self._hear()
 
     def close(self, patience: float = CLOSE_SECONDS) -> dict[str, Any]:
-        """Say that the run has ended and hear what became of the events: {sent, stored, spooled, notes: [...]}."""
+        """Say that the run has ended and hear what became of the events: {sent, stored, spooled, waiting, notes: [...]}.
+
+        ``spooled`` counts events of the callback, ``waiting`` those of the recorder too.
+        """
         self._outgoing.append(encode({"end": {"sent": self.sent}}))
         deadline = time.monotonic() + patience
         while not self.lost_recorder and self._report is None and time.monotonic() < deadline:
@@ -115,12 +118,12 @@ class Feeder:
             self._hear()
             if self._report is None:
                 time.sleep(0.005)
-        report = {"sent": self.sent, "stored": 0, "spooled": 0, "notes": [], **(self._report or {})}
+        report = {"sent": self.sent, "stored": 0, "spooled": 0, "waiting": 0, "notes": [], **(self._report or {})}
         if self._report is None:
             report["stored"] = self.confirmed
             report["notes"].append(self.lost_recorder or "the recorder did not answer in time")
             try:
-                report["spooled"] += self._rescue()
+                report["spooled"] = report["waiting"] = self._rescue()
             except OSError as exception:
                 report["notes"].append(f"events cannot be kept in {self.settings['spool']}: {exception.strerror}")
         self._release()

@@ -195,8 +195,9 @@ class Operations:
             raise LeaseLostError("Another deployment has taken the lock; this one changes nothing more", hint=hint)
         step_id = str(uuid7())
         fence = {"token": current.lease.token, "owner": current.lease.owner} if current.lease else None
-        data = {"step_id": step_id, **{key: request.get(key) for key in ("step", "version", "attempt", "batch")}}
+        data = {"step_id": step_id, **{key: request.get(key) for key in ("step", "version", "attempt")}}
         data["target"] = data.pop("version")
+        data["batch"] = next((number for number, group in enumerate(current.plan["groups"], start=1) if request["host"] in group), None)
         self.emit("step.intent", data, request["host"], lambda: reply({"ok": True, "step_id": step_id, "fence": fence}))
 
     def _op_outcome(self, request: dict[str, Any], reply: Reply) -> None:
@@ -317,4 +318,5 @@ class Operations:
 
         if request.get("query") not in ("history", "status", "fleet", "deployment", "check", "migrate", "sql"):
             raise NotFoundError(f"Unknown query {request.get('query')}", hint="One of: check, deployment, fleet, history, migrate, sql, status")
-        self.sink.ask(Job(lambda store: answer_query(store, request), done))
+        any_schema = request["query"] in ("check", "migrate", "sql")
+        self.sink.ask(Job(lambda store: answer_query(store, request), done, any_schema))

@@ -223,6 +223,7 @@ class Server:
                 time.sleep(0.002)
                 self.sink.pump()
         stored = counted[0] if counted else self.sink.stored["callback"]
-        report = {"stored": stored, "spooled": self.sink.spooled["callback"], "away": self.sink.away, "notes": self.sink.notes}
+        waiting = sum(self.sink.spooled.values())
+        report = {"stored": stored, "spooled": self.sink.spooled["callback"], "waiting": waiting, "away": self.sink.away, "notes": self.sink.notes}
         self._answer({"confirmed": self._confirmed, "report": report})
         self.sink.stop()

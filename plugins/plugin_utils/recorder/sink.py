@@ -23,10 +23,11 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 @dataclass
 class Job:
-    """A question to the store; ``done`` gets its answer or the error, in the main thread."""
+    """A question to the store; ``done`` gets its answer or the error, in the main thread. ``any_schema``: to be asked of a store of any age."""
 
     ask: Callable[[Store], Any]
     done: Callable[[Any, FraisierError | None], None]
+    any_schema: bool = False
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Sink:
         self._queue: deque[Item | Job] = deque()
         self._answers: deque[Callable[[], None]] = deque()
         self._store: Store | None = None
-        self._busy = False
+        self._busy = self._ready = False
         self._stopping = False
         self._failures = 0
         self.away = ""
@@ -123,6 +124,14 @@ class Sink:
     def _turn(self) -> None:
         """One round of the writer: be connected, bring the spool in, then take what is queued."""
         store = self._connected()
+        with self._condition:
+            waiting = self._queue[0] if self._queue else None
+        if isinstance(waiting, Job) and waiting.any_schema:
+            with self._condition:
+                self._queue.popleft()
+            self._answer(store, waiting)
+            return
+        self._make_ready(store)
         if self.away:
             self._return(store)
         with self._condition:
@@ -137,15 +146,15 @@ class Sink:
 
     def _connected(self) -> Store:
         if self._store is None:
-            store = self._connect()
-            try:
-                self._prepare(store)
-                self._replay_left_behind(store)
-            except BaseException:
-                store.close()
-                raise
-            self._store = store
+            self._store = self._connect()
         return self._store
+
+    def _make_ready(self, store: Store) -> None:
+        """Once: bring the schema up to date, then in what earlier runs left on disk."""
+        if not self._ready:
+            self._prepare(store)
+            self._replay_left_behind(store)
+            self._ready = True
 
     def _store_batch(self, store: Store, batch: list[Item]) -> None:
         try:

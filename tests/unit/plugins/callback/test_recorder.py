@@ -75,10 +75,10 @@ def test_the_loss_of_the_recorder_is_told_once(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("report", "told"),
     [
-        ({"sent": 5, "stored": 5, "spooled": 0, "notes": []}, ""),
-        ({"sent": 5, "stored": 2, "spooled": 3, "notes": []}, "3 of 5 events wait in /spool for the next run"),
-        ({"sent": 5, "stored": 2, "spooled": 1, "notes": []}, "2 lost"),
-        ({"sent": 5, "stored": 5, "spooled": 0, "notes": ["7 events of an earlier run are stored now"]}, "7 events of an earlier run are stored now"),
+        ({"sent": 5, "stored": 5, "spooled": 0, "waiting": 0, "notes": []}, ""),
+        ({"sent": 5, "stored": 2, "spooled": 3, "waiting": 3, "notes": []}, "3 events wait in /spool for the next run"),
+        ({"sent": 5, "stored": 2, "spooled": 1, "waiting": 1, "notes": []}, "2 lost"),
+        ({"sent": 5, "stored": 5, "spooled": 0, "waiting": 0, "notes": ["7 events of an earlier run are stored now"]}, "7 events of an earlier"),
     ],
 )
 def test_at_the_end_what_was_sent_is_held_against_what_was_stored(capsys: pytest.CaptureFixture[str], report: dict[str, Any], told: str) -> None:

@@ -1,8 +1,0 @@
-# Copyright (c) 2026, fraisier.deploy contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""Real hosts and databases for these tests."""
-
-from __future__ import annotations
-
-from tests.testbed.fixtures import *  # noqa: F403
