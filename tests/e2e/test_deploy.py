@@ -162,7 +162,7 @@ def test_a_deployment_needs_three_ssh_sessions_a_host(shop: RealFleet) -> None:
     host.disconnect()
     host.run("sed -i 's/^#*LogLevel.*/LogLevel VERBOSE/' /etc/ssh/sshd_config && systemctl reload ssh")
     host.disconnect()
-    cursor = host.run("journalctl -u ssh -q -n 0 --show-cursor").stdout.split("cursor: ")[1].strip()
+    cursor = host.run("journalctl -q -n 0 --show-cursor").stdout.split("cursor: ")[1].strip()
     host.disconnect()
     shop.release("6.0.0")
     with tempfile.TemporaryDirectory(prefix="frz-") as sockets:  # no connection kept from the tests before
@@ -170,7 +170,7 @@ def test_a_deployment_needs_three_ssh_sessions_a_host(shop: RealFleet) -> None:
         run = shop.controller.deploy("shop_api", "6.0.0", "--limit", host.name)
         del shop.controller.settings["ANSIBLE_SSH_CONTROL_PATH_DIR"]
     assert run.code == 0, run.output
-    log = host.run(f"journalctl --sync; journalctl -u ssh -q --no-pager --after-cursor='{cursor}'").stdout
+    log = host.run(f"journalctl --sync; journalctl -t sshd -q --no-pager --after-cursor='{cursor}'").stdout
     sessions = [line for line in log.splitlines() if "Starting session: command" in line]
     # the last one is the journalctl above
     assert len(sessions) - 1 == 3, log
