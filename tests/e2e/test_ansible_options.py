@@ -146,7 +146,8 @@ def test_tags_prepare_stages_and_says_that_it_did_no_more(fleet: LocalFleet) -> 
 
 def test_a_second_run_is_told_who_since_when_and_why_and_waits_when_asked(fleet: LocalFleet) -> None:
     controller = replace(fleet.controller, settings=SHORT_LEASE)
-    first = controller.start("deploy", fraise="shop_api", version=new_version(fleet), reason="the big sale", fraise_min_healthy=2.5)
+    slow = {"rolling_batches": [1], "fraise_min_healthy": 4, "fraise_timeout": 30}
+    first = controller.start("deploy", fraise="shop_api", version=new_version(fleet), reason="the big sale", **slow)
     try:
         wait_for(lambda: controller.history()[0]["status"] == "in_progress", 20, "the first run has the lock")
         holder = controller.history()[0]
