@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 
 ANSWER_MARK = "FRAISIER-ANSWER "
 CHUNK = 1 << 20
@@ -37,6 +36,8 @@ def answer_for(request, payload):
         result = dict(error.result or {"changed": False})
         result.update({"failed": True, "msg": str(error), "error": error.to_dict()})
     except Exception as exception:  # the last line of defence: a defect of ours must reach the controller as a failure with its trace
+        import traceback
+
         result = {"failed": True, "msg": "Unexpected error: {0}: {1}".format(type(exception).__name__, exception), "exception": traceback.format_exc()}
     if warnings:
         result["warnings"] = warnings
@@ -47,11 +48,11 @@ def receive_payload(stream, length, request):
     """Write the archive that follows the request into the release root's incoming folder; its path, or None when there is none."""
     if not length:
         return None
-    import tempfile
-
     folder = os.path.join(request["params"]["path"], ".fraisier", "incoming")
     os.makedirs(folder, mode=0o755, exist_ok=True)
-    descriptor, path = tempfile.mkstemp(prefix="archive-", dir=folder)
+    # not tempfile: it imports random and hashlib, and every stage would pay for that
+    path = os.path.join(folder, "archive-" + os.urandom(8).hex())
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as target:
             while length:

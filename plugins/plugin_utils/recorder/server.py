@@ -126,6 +126,7 @@ class Server:
             self._selector.unregister(self._pidfd)
         self._alive = False
         self._read_events()
+        self.sink.hurry()
         if self._sent is None:
             self._linger_until = time.monotonic() + self.operations.controller_gone()
 
@@ -167,6 +168,7 @@ class Server:
             if "end" in message:
                 self._sent = int(message["end"]["sent"])
                 self.operations.run_ended()
+                self.sink.hurry()
             else:
                 self._submit(message)
 
@@ -183,7 +185,7 @@ class Server:
             data=message["data"],
         )
         self.operations.observe(event)
-        self.sink.submit(event, lambda: self._safe(event.seq))
+        self.sink.submit(event, lambda: self._safe(event.seq), urgent=False)
 
     def _safe(self, number: int) -> None:
         self._confirmed = max(self._confirmed, number)

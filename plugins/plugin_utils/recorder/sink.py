@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool imp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
 
 BATCH = 500
+GATHER_SECONDS = 0.05
 QUEUE_LIMIT = 20000
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
@@ -32,10 +34,11 @@ class Job:
 
 @dataclass
 class Item:
-    """An event on its way; ``done`` is called in the main thread once it is stored or spooled."""
+    """An event on its way; ``done`` is called in the main thread once it is stored or spooled. ``urgent``: somebody waits for that."""
 
     event: Event
     done: Callable[[], None] | None
+    urgent: bool
 
 
 class Sink:
@@ -47,7 +50,7 @@ class Sink:
         self._queue: deque[Item | Job] = deque()
         self._answers: deque[Callable[[], None]] = deque()
         self._store: Store | None = None
-        self._busy = self._ready = False
+        self._busy = self._ready = self._hurried = False
         self._stopping = False
         self._failures = 0
         self.away = ""
@@ -60,15 +63,20 @@ class Sink:
         """Start the writer; it connects by itself."""
         self._thread.start()
 
-    def submit(self, event: Event, done: Callable[[], None] | None = None) -> None:
-        """Hand over one event."""
+    def submit(self, event: Event, done: Callable[[], None] | None = None, *, urgent: bool = True) -> None:
+        """Hand over one event; one that is not urgent may wait a moment for others, since a transaction costs the same for one as for many."""
         with self._condition:
-            self._queue.append(Item(event, done))
+            self._queue.append(Item(event, done, urgent))
             if self.away or len(self._queue) > QUEUE_LIMIT:
                 self.away = self.away or "it is too slow for this run"
                 self._to_spool()
             self._condition.notify()
-        self._wake()
+
+    def hurry(self) -> None:
+        """Nothing more will come: gather no longer."""
+        with self._condition:
+            self._hurried = True
+            self._condition.notify()
 
     def ask(self, job: Job) -> None:
         """Have a question answered after all events before it."""
@@ -108,11 +116,15 @@ class Sink:
         while True:
             with self._condition:
                 self._busy = False
-                self._wake()
+                if not self._queue:
+                    self._wake()
                 while not self._queue and not (self.away or self._store is None) and not self._stopping:
                     self._condition.wait()
                 if self.away and not any(isinstance(entry, Job) for entry in self._queue):
                     self._condition.wait(RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)])
+                gathered = time.monotonic() + GATHER_SECONDS
+                while not self._pressing() and (left := gathered - time.monotonic()) > 0:
+                    self._condition.wait(left)
                 if self._stopping:
                     return
                 self._busy = True
@@ -120,6 +132,10 @@ class Sink:
                 self._turn()
             except FraisierError as error:
                 self._went_away(error)
+
+    def _pressing(self) -> bool:
+        """Whether the writer must not wait for more: somebody waits for an answer, or nothing more will come."""
+        return self._hurried or self._stopping or not self._ready or any(isinstance(entry, Job) or entry.urgent for entry in self._queue)
 
     def _turn(self) -> None:
         """One round of the writer: be connected, bring the spool in, then take what is queued."""
@@ -168,6 +184,7 @@ class Sink:
             self.stored[item.event.source] += 1
         self._answers.extend(item.done for item in batch if item.done)
         self._failures = 0
+        self._wake()
 
     def _answer(self, store: Store, job: Job) -> None:
         value, failure = None, None
@@ -176,6 +193,7 @@ class Sink:
         except FraisierError as error:
             failure = error
         self._answers.append(lambda: job.done(value, failure))
+        self._wake()
         if isinstance(failure, DatabaseConnectionError):
             raise failure
 
@@ -188,6 +206,7 @@ class Sink:
                 self._answers.append(lambda job=job: job.done(None, error))  # type: ignore[misc]
             self._queue = deque(entry for entry in self._queue if isinstance(entry, Item))
             self._to_spool()
+        self._wake()
 
     def _return(self, store: Store) -> None:
         """The store answers again: replay our own spool to its end, then go live in the same breath in which the end is seen."""
