@@ -157,6 +157,8 @@ class Progress:
         waiting = [entry.name for entry in self.hosts.values() if entry.state in ("pending", "staged")]
         if waiting:
             return "aborted", f"not every host was shifted in this run: {', '.join(waiting)}"
+        if "active" not in states:
+            return ("rolled_back" if "reverted" in states else "failed"), f"no host reached {self.version}: {', '.join(decision.failed)}"
         return "success", f"within budget, but failed: {', '.join(decision.failed)}" if decision.failed else ""
 
     def _not_back(self, entry: HostProgress) -> bool:

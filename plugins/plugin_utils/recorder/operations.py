@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,29 +20,15 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     ValidationError,
 )
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import answer_query, rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import answer_query
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Lease, Opened, OpenRequest, Store
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Lease, Opened, Store
 
 Reply = Callable[[dict[str, Any]], None]
 RENEW_RETRY_SECONDS = 2.0
-
-
-@dataclass
-class OpenDeployment:
-    """The deployment of this run. ``lease`` and ``identity`` are None in check mode, which writes nothing."""
-
-    version: str
-    plan: dict[str, Any]
-    progress: Progress
-    identity: Opened | None
-    lease: Lease | None
-    closed: bool = False
-    next_renewal: float = 0.0
-    batches_seen: int = 0
-    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Operations:
@@ -98,7 +83,7 @@ class Operations:
         allowance(len(hosts), request["max_failed"], "rolling_max_failed")
 
         def ask(store: Store) -> dict[str, Any]:
-            return self._open_in_store(store, request, hosts)
+            return open_in_store(store, request, hosts, self.run, float(self.settings["lease"]))
 
         def done(answer: Any, failure: FraisierError | None) -> None:
             if failure is not None:
@@ -108,48 +93,6 @@ class Operations:
             reply({"ok": True, "deployment": self.describe()})
 
         self.sink.ask(Job(ask, done))
-
-    def _open_in_store(self, store: Store, request: dict[str, Any], hosts: list[str]) -> dict[str, Any]:
-        """In the store's thread: find the version of a rollback, plan, and (but for check mode) take the lock and write the deployment."""
-        fraise, environment = request["fraise"], request["environment"]
-        version = request.get("version") or ""
-        if not version:
-            if request["kind"] != "rollback":
-                raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
-            version = rollback_target(store, fraise, environment)
-        widths = batch_widths(len(hosts), request["batches"])
-        plan = {
-            "version": version,
-            "hosts": hosts,
-            "batches": widths,
-            "groups": split(hosts, widths),
-            "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
-        }
-        if request.get("check"):
-            good = store.last_good(fraise, environment)
-            return {"version": version, "plan": plan, "identity": None, "good": good.version if good else None}
-        opened = store.open_deployment(
-            OpenRequest(
-                run=self.run,
-                owner=str(uuid7()),
-                owner_name=request["owner_name"],
-                fraise=fraise,
-                fraise_type=request["fraise_type"],
-                environment=environment,
-                kind=request["kind"],
-                version=version,
-                provider=request["provider"],
-                strategy=request["strategy"],
-                reason=request.get("reason") or "",
-                user=request["user"],
-                hosts=hosts,
-                plan=plan,
-                options=request.get("options") or {},
-                lease_seconds=float(self.settings["lease"]),
-                at=datetime.now(UTC),
-            )
-        )
-        return {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version}
 
     def _opened(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
         identity: Opened | None = answer["identity"]

@@ -169,3 +169,11 @@ def test_hosts_that_were_reverted_by_hand_are_no_success():
         shift(progress, host)
         progress.record(host, "revert", "ok", {"version": "1.0"}, None, True)
     assert progress.outcome()[0] == "rolled_back"
+
+
+def test_a_budget_that_lets_every_host_fail_makes_no_success_of_it():
+    progress = started(max_failed=3)
+    for host in HOSTS:
+        shift(progress, host, "reverted")
+    assert progress.outcome()[0] == "rolled_back"
+    assert "no host reached 2.0" in progress.outcome()[1]

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a deployment comes into being: its version, its plan, its lock and its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
+
+
+@dataclass
+class OpenDeployment:
+    """The deployment of this run. ``lease`` and ``identity`` are None in check mode, which writes nothing."""
+
+    version: str
+    plan: dict[str, Any]
+    progress: Progress
+    identity: Opened | None
+    lease: Lease | None
+    closed: bool = False
+    next_renewal: float = 0.0
+    batches_seen: int = 0
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float) -> dict[str, Any]:
+    """In the store's thread: find the version of a rollback, plan, and (but for check mode) take the lock and write the deployment."""
+    fraise, environment = request["fraise"], request["environment"]
+    version = request.get("version") or ""
+    if not version:
+        if request["kind"] != "rollback":
+            raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
+        version = rollback_target(store, fraise, environment)
+    widths = batch_widths(len(hosts), request["batches"])
+    plan = {
+        "version": version,
+        "hosts": hosts,
+        "batches": widths,
+        "groups": split(hosts, widths),
+        "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
+    }
+    if request.get("check"):
+        good = store.last_good(fraise, environment)
+        return {"version": version, "plan": plan, "identity": None, "good": good.version if good else None}
+    opened = store.open_deployment(
+        OpenRequest(
+            run=run,
+            owner=str(uuid7()),
+            owner_name=request["owner_name"],
+            fraise=fraise,
+            fraise_type=request["fraise_type"],
+            environment=environment,
+            kind=request["kind"],
+            version=version,
+            provider=request["provider"],
+            strategy=request["strategy"],
+            reason=request.get("reason") or "",
+            user=request["user"],
+            hosts=hosts,
+            plan=plan,
+            options=request.get("options") or {},
+            lease_seconds=lease_seconds,
+            at=datetime.now(UTC),
+        )
+    )
+    return {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version}
