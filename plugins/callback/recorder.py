@@ -85,10 +85,14 @@ options:
       - name: FRAISIER_HEARTBEAT_SECONDS
 """
 
+import os
+
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.events import RunEvents
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder import Feeder
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import FAULT_VARIABLE
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.settings import recorder_settings
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.warm_up import warm_up
 
@@ -110,7 +114,12 @@ class CallbackModule(CallbackBase):
     def set_options(self, task_keys=None, var_options=None, direct=None):
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._events = RunEvents(self._emit)
-        self._feeder = Feeder(self._events.run, recorder_settings(self.get_option))
+        try:
+            settings = recorder_settings(self.get_option)
+        except FraisierError as error:
+            os.environ[FAULT_VARIABLE] = str(error)  # Ansible skips a callback that raises: our actions give the reason then
+            raise
+        self._feeder = Feeder(self._events.run, settings)
 
     def _emit(self, event_type, data, host=None):
         self._feeder.emit(event_type, data, host)
@@ -155,8 +164,10 @@ class CallbackModule(CallbackBase):
         report = self._feeder.close()
         lost = report["sent"] - report["stored"] - report["spooled"]
         if report["waiting"]:
-            self._warn(f"the store is away; {report['waiting']} events wait in {self._feeder.settings['spool']} for the next run")
+            away = "the store is away; " if report.get("away") else ""
+            self._warn(f"{away}{report['waiting']} events wait in {self._feeder.settings['spool']} for the next run")
         if lost > 0:
             self._warn(f"{report['sent']} events sent, but {report['stored']} stored and {report['spooled']} kept: {lost} lost")
         for note in report["notes"]:
-            self._warn(note)
+            if not (self._told and note == self._feeder.lost_recorder):
+                self._warn(note)

@@ -22,6 +22,7 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.fraisier.deploy.plugins.module_utils import errors
 from ansible_collections.fraisier.deploy.plugins.module_utils.host_program import ANSWER_MARK
@@ -78,8 +79,12 @@ def validated(provider: str, options: dict[str, Any]) -> dict[str, Any]:
     """``options`` with the types and defaults of the provider's module; ValidationError names what does not fit."""
     result = ArgumentSpecValidator(provider_argument_spec(provider)).validate(options)
     if result.error_messages:
+        told = [
+            f"unsupported option {message}" if isinstance(error, UnsupportedError) else message
+            for error, message in zip(result.errors, result.error_messages, strict=True)
+        ]
         raise errors.ValidationError(
-            f"Options of provider {provider}: {'; '.join(result.error_messages)}",
+            f"Options of provider {provider}: {'; '.join(told)}",
             hint=f"See ansible-doc fraisier.deploy.{provider}",
             context={"provider": provider},
         )

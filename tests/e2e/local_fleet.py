@@ -41,9 +41,9 @@ class LocalFleet:
             "fraise_service": {
                 "name": "shop-api",
                 "manager": "process",
-                "command": [sys.executable, "server.py", "--port", "{{ port }}"],
+                "command": [sys.executable, "server.py", "--port", "{{ service_port }}"],
             },
-            "fraise_health": [{"http": {"url": "http://127.0.0.1:{{ port }}/health", "json": {"version": "{{ version }}"}}}],
+            "fraise_health": [{"http": {"url": "http://127.0.0.1:{{ service_port }}/health", "json": {"version": "{{ version }}"}}}],
             "fraise_min_healthy": 0.2,
             "fraise_interval": 0.1,
             "fraise_timeout": 5,
@@ -56,7 +56,7 @@ class LocalFleet:
                     "ansible_connection": "local",
                     "ansible_python_interpreter": sys.executable,
                 },
-                "children": {"shop_api": {"hosts": {name: {"port": port} for name, port in self.ports.items()}, "vars": variables}},
+                "children": {"shop_api": {"hosts": {name: {"service_port": port} for name, port in self.ports.items()}, "vars": variables}},
             }
         }
         path = folder / "inventory.yml"

@@ -55,7 +55,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFleet]:
     """A host for each fault and a sound one, all on the stable version. ``faults`` gives single hosts other values."""
     folder = tmp_path_factory.mktemp("bad_input")
-    health = [{"http": {"url": "http://127.0.0.1:{{ port }}/health", "json": {"version": "{{ version }}"}}}]
+    health = [{"http": {"url": "http://127.0.0.1:{{ service_port }}/health", "json": {"version": "{{ version }}"}}}]
     fleet = LocalFleet(
         folder,
         HOSTS,
@@ -160,7 +160,7 @@ def test_hosts_that_cannot_be_staged_halt_the_deployment_before_any_host_moves(f
 
 def test_a_health_check_that_never_answers_ends_at_its_deadline_and_the_hosts_go_back(fleet: LocalFleet) -> None:
     fleet.release("3.0.0", "silent")
-    health = [{"http": {"url": "http://127.0.0.1:{{ port }}/health", "json": {"version": "{{ version }}"}, "timeout": 0.5}}]
+    health = [{"http": {"url": "http://127.0.0.1:{{ service_port }}/health", "json": {"version": "{{ version }}"}, "timeout": 0.5}}]
     ended = fleet.controller.deploy("shop_api", "3.0.0", "--limit", "sound,checksum", fraise_health=health, fraise_timeout=2)
     record = fleet.controller.latest()
     assert ended.code == 2

@@ -10,6 +10,7 @@ from typing import Any
 
 BAD = ("failed", "reverted", "unreachable")
 NAMED_HOSTS = 5
+STAGED_ONLY = "staged only"
 MAY_SERVE_NEW = ("active", "failed", "unreachable")
 
 
@@ -99,11 +100,13 @@ class Progress:
             entry.state = "unreachable" if outcome == "unreachable" else "failed"
             entry.shifted = changed is not False
 
-    def note_failure(self, host: str, error: dict[str, Any]) -> None:
-        """A failure outside any step; a host whose own step has spoken already stays as it is."""
+    def note_failure(self, host: str, error: dict[str, Any]) -> bool:
+        """A failure outside any step; a host whose own step has spoken already stays as it is. Returns whether it counts."""
         entry = self.hosts.get(host)
-        if entry is not None and entry.state in ("pending", "staged"):
-            entry.state, entry.error = "failed", error
+        if entry is None or entry.state not in ("pending", "staged"):
+            return False
+        entry.state, entry.error = "failed", error
+        return True
 
     def failed_hosts(self) -> list[str]:
         """Hosts that count against the budget, unreachable ones included."""
@@ -153,7 +156,7 @@ class Progress:
             worst = "rollback_failed" if any(self.hosts[name].state == "undo_failed" for name in undone) else "rolled_back"
             return worst, f"reverted without a halt: {', '.join(undone)}"
         if not self.shift_began:
-            return "aborted", "staged only: no batch was shifted in this run"
+            return "aborted", f"{STAGED_ONLY}: no batch was shifted in this run"
         waiting = [entry.name for entry in self.hosts.values() if entry.state in ("pending", "staged")]
         if waiting:
             return "aborted", f"not every host was shifted in this run: {', '.join(waiting)}"

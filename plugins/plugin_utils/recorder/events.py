@@ -42,7 +42,8 @@ class RunEvents:
 
     def play_started(self, play: Any) -> None:
         """A play, or its next batch: Ansible announces each batch as a play with the same id."""
-        identifier = str(play._uuid)
+        # ansible-runner's callback, which hears of a batch before us, gives the play of each later batch the id <id>_<number>.
+        identifier = str(play._uuid).partition("_")[0]
         self._batches[identifier] = self._batches.get(identifier, 0) + 1
         if len(self._batches) == 1:
             self._learn_secrets(play)

@@ -160,7 +160,9 @@ class Operations:
             return
         message = str(event.data.get("message", ""))
         error = {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": f"See the task {event.data.get('name')}"}
-        current.progress.note_failure(event.host, error)
+        if current.progress.note_failure(event.host, error):
+            told = {"step_id": str(uuid7()), "step": "task", "outcome": "failed", "changed": False, "error": error}
+            self.emit("step.outcome", told, event.host)
 
     # -- gates --------------------------------------------------------------------------------------------------------------------------------
 

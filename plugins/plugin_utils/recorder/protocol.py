@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.fraisier.deploy.plugins.module_utils import errors
 
 SOCKET_VARIABLE = "FRAISIER_RECORDER_SOCKET"
+FAULT_VARIABLE = "FRAISIER_RECORDER_FAULT"
 ANSWER_SECONDS = 20.0
 LINE_LIMIT = 16 * 1024 * 1024
 
@@ -43,6 +44,10 @@ def to_error(data: dict[str, Any]) -> errors.FraisierError:
 def recorder_socket() -> str:
     """Path of the running recorder's socket; ConfigurationError with the remedy when the callback did not start one."""
     path = os.environ.get(SOCKET_VARIABLE, "")
+    if not path and os.environ.get(FAULT_VARIABLE):
+        raise errors.ConfigurationError(
+            f"The recorder could not start: {os.environ[FAULT_VARIABLE]}", hint="Correct section [fraisier] of ansible.cfg, or the environment"
+        )
     if not path:
         raise errors.ConfigurationError(
             "The callback fraisier.deploy.recorder is not enabled, so nothing could be locked or recorded",

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import STAGED_ONLY
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+
+LOOKED_AT = 20
 
 
 def rollback_target(store: Store, fraise: str, environment: str) -> str:
@@ -18,8 +21,9 @@ def rollback_target(store: Store, fraise: str, environment: str) -> str:
     one before it. Never one that failed or was rolled back. Raises NotFoundError when there is none.
     """
     good = store.last_good(fraise, environment)
-    latest = store.history(fraise, environment, limit=1)
-    if good is not None and latest and latest[0]["status"] not in ("success", "rolled_back"):
+    # A run that only staged changed nothing that serves.
+    moved = [row for row in store.history(fraise, environment, limit=LOOKED_AT) if not str(row["status_reason"] or "").startswith(STAGED_ONLY)]
+    if good is not None and moved and moved[0]["status"] not in ("success", "rolled_back"):
         return str(good.version)
     earlier = store.last_good(fraise, environment, before=good.version) if good is not None else None
     if earlier is None:

@@ -110,8 +110,8 @@ class Server:
             self._confirm()
         self._farewell()
         listener.close()
-        if not self._alive:
-            shutil.rmtree(Path(self.settings["socket"]).parent, ignore_errors=True)
+        # The controller removes it too, unless it is dead or had no patience to wait for this end.
+        shutil.rmtree(Path(self.settings["socket"]).parent, ignore_errors=True)
 
     def _watch_controller(self) -> None:
         """By pidfd: a pipe's end says nothing, for forked workers hold it open after the controller was killed."""

@@ -141,12 +141,11 @@ class Sink:
         """One round of the writer: be connected, bring the spool in, then take what is queued."""
         store = self._connected()
         with self._condition:
-            waiting = self._queue[0] if self._queue else None
-        if isinstance(waiting, Job) and waiting.any_schema:
-            with self._condition:
-                self._queue.popleft()
+            waiting = next((entry for entry in self._queue if isinstance(entry, Job) and entry.any_schema), None)
+            if waiting is not None:
+                self._queue.remove(waiting)
+        if waiting is not None:
             self._answer(store, waiting)
-            return
         self._make_ready(store)
         if self.away:
             self._return(store)
@@ -202,9 +201,11 @@ class Sink:
         with self._condition:
             self._failures += 1
             self.away = error.message
-            for job in [entry for entry in self._queue if isinstance(entry, Job)]:
+            # A question about the schema can be answered whatever is wrong with it, unless the store itself cannot be reached.
+            stays = self._store is not None
+            for job in [entry for entry in self._queue if isinstance(entry, Job) and not (entry.any_schema and stays)]:
                 self._answers.append(lambda job=job: job.done(None, error))  # type: ignore[misc]
-            self._queue = deque(entry for entry in self._queue if isinstance(entry, Item))
+            self._queue = deque(entry for entry in self._queue if isinstance(entry, Item) or (entry.any_schema and stays))
             self._to_spool()
         self._wake()
 
