@@ -69,7 +69,8 @@ class _Wait:
                 self._ever_healthy = True
                 if now - healthy_since >= self._min_healthy - SLACK and now <= self._end:
                     return self.report(status, rows, message)
-            self._pause(healthy_since, now, pause)
+            if not self._pause(healthy_since, now, pause):
+                healthy_since = None
             if self._watch.crash:
                 return self.report(UNHEALTHY, rows, "")
             if self._too_late(healthy_since):
@@ -111,7 +112,10 @@ class _Wait:
         return self.report(UNHEALTHY, rows, message)
 
     def _pause(self, healthy_since, now, pause):
-        """Sleep until the next look, and look at the service meanwhile: a crash must not wait for a long pause to end."""
+        """Sleep until the next look, and look at the service meanwhile: a crash must not wait for a long pause to end.
+
+        Returns whether the stretch holds: without checks, it is broken by a service that was seen inactive in between.
+        """
         if healthy_since is not None:
             until = min(now + self._interval, healthy_since + self._min_healthy)
         else:
@@ -120,9 +124,11 @@ class _Wait:
         while True:
             left = until - self._clock()
             if left <= SLACK:
-                return
+                return True
             self._sleep(min(left, CRASH_LOOK_SECONDS))
             if until - self._clock() > SLACK:
-                self._watch.look()
+                state = self._watch.look()
                 if self._watch.crash:
-                    return
+                    return True
+                if healthy_since is not None and not len(self._list) and state is not None and not state.active:
+                    return False

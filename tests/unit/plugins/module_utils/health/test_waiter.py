@@ -51,6 +51,15 @@ def test_a_failing_look_starts_the_stretch_again():
     assert clock.elapsed == pytest.approx(19.0)
 
 
+def test_a_service_seen_inactive_between_two_looks_starts_the_stretch_again():
+    report, clock = wait(lambda now: {"active": not 5.5 <= now < 6.6}, min_healthy=4.0, interval=4.0)
+    assert report.ok
+    assert clock.elapsed >= 4.0
+    late, clock = wait(lambda now: {"active": 1.5 <= now < 5.4 or now >= 6.6}, min_healthy=4.0, interval=2.5, deadline=20.0)
+    assert late.ok
+    assert clock.elapsed >= 10.6
+
+
 def test_flapping_never_becomes_healthy():
     report, clock = wait(lambda now: {"active": now % 4 < 3})
     assert report.status == "unhealthy"
