@@ -38,12 +38,13 @@ test-unit: venv  ## unit tests, under a minute
 
 # Exit code 3 of environment.py: no newer Python on this machine, so there is no second run to make.
 .PHONY: test-next
-test-next:  ## unit tests on the newest ansible-core and Python of this machine
+test-next:  ## unit tests and the traps of Ansible on the newest ansible-core and Python of this machine
 	@$(PYTHON) scripts/environment.py .venv-next requirements/next.txt --next; code=$$?; \
 	if [ $$code = 3 ]; then echo "NOT RUN: the tests on a newer ansible-core, since there is no newer Python here"; exit 0; fi; \
 	[ $$code = 0 ] || exit $$code; \
 	.venv-next/bin/python -c 'import sys, ansible; print(f"ansible-core {ansible.__version__} on Python {sys.version.split()[0]}")' && \
-	.venv-next/bin/python -m pytest -q -n $(WORKERS) tests/unit $(ARGS)
+	.venv-next/bin/python -m pytest -q -n $(WORKERS) tests/unit $(ARGS) && \
+	.venv-next/bin/python -m pytest -q tests/e2e/test_ansible_traps.py
 
 .PHONY: test-integration
 test-integration: venv tools  ## the store on SQLite, PostgreSQL and MariaDB

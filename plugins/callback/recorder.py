@@ -131,7 +131,11 @@ class CallbackModule(CallbackBase):
         self._display.warning(f"fraisier.deploy.recorder: {text}")
 
     def v2_playbook_on_start(self, playbook):
-        self._feeder.start()
+        try:
+            self._feeder.start()
+        except OSError as error:
+            os.environ[FAULT_VARIABLE] = str(error)
+            raise
         warm_up()
         self._events.playbook_started(playbook)
 

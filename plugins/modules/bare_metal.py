@@ -37,7 +37,7 @@ options:
     description:
       - V(staged) - the release lies on the host, whole; nothing live was touched.
       - V(active) - the release is live, its service runs and is healthy. It must have been staged.
-      - V(inactive) - the service is stopped; every file stays.
+      - V(inactive) - the service is stopped and no release is current any more; every release stays.
       - V(pruned) - releases beyond O(keep) and what crashed stagings left are gone.
       - V(absent) - O(release) is gone; without O(release) the whole fraise, but not what its releases shared unless O(force=true).
       - V(inspected) - nothing is changed; the result says what is there and, by one look at O(health), how it is.

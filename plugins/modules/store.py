@@ -45,7 +45,7 @@ options:
     type: int
     default: 20
   answers:
-    description: Host to the version that it answered, shown beside what is recorded by V(status).
+    description: Host to the result of its step V(inspect), shown beside what is recorded by V(status).
     type: dict
   show:
     description: Whether to print the table.

@@ -30,11 +30,17 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         variables = task_vars or {}
+        arguments: dict[str, Any] = {}
         try:
-            result.update(self.act(self._arguments(), variables))
+            arguments = self._arguments()
+            result.update(self.act(arguments, variables))
         except FraisierError as error:
             result.update(error.result or {})
             result.update({"failed": True, "msg": f"{error} [{error.code}]", "error": error.to_dict()})
+        if result.get("failed"):
+            # What a host printed on its way down may hold what it was given: nobody else needs it on a terminal, in AWX or in a row.
+            redactor = self.redactor(arguments, variables)
+            result.update({key: redactor.clean(result[key]) for key in ("msg", "error", "exception", "warnings") if key in result})
         return result
 
     def _arguments(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class ReleaseStep(FraisierAction):
                 result = self._stage(provider, options, task_vars)
             else:
                 result = self._call_host(provider, options, None, task_vars, arguments["reconnect"])
-        except Exception as exception:
+        except BaseException as exception:  # a task's time-out is no Exception, and the host may have done its work all the same
             call("outcome", **report, **redactor.clean(_failure(exception)))
             raise
         call("outcome", **report, **redactor.clean(_outcome(result)))
@@ -110,7 +110,7 @@ class ReleaseStep(FraisierAction):
         return path
 
 
-def _failure(exception: Exception) -> dict[str, Any]:
+def _failure(exception: BaseException) -> dict[str, Any]:
     """What the recorder keeps of a call without a result. ``changed`` only where it is known: else the host may have done it all the same."""
     if isinstance(exception, AnsibleConnectionFailure):
         error = {"code": "PROVIDER_CONNECTION_ERROR", "category": "NETWORK", "infrastructure": True, "message": str(exception), "hint": "Is the host up?"}

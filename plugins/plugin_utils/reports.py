@@ -130,13 +130,14 @@ def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]
             row["fraise"],
             row["environment"],
             row["version"],
+            f"{row['hosts_on_version']} of {row['hosts_total']}",
             moment(row["deployed_at"]),
             f"{row['last_version']} {row['last_status']}",
             row["lock_owner_name"] if row["locked"] else None,
         )
         for row in answer["status"]
     ]
-    lines = table(("FRAISE", "ENVIRONMENT", "VERSION", "SINCE (UTC)", "LAST DEPLOYMENT", "LOCKED BY"), cells)
+    lines = table(("FRAISE", "ENVIRONMENT", "VERSION", "HOSTS", "SINCE (UTC)", "LAST DEPLOYMENT", "LOCKED BY"), cells)
     head = ["FRAISE", "HOST", "RECORDED", "STATE", "AS OF (UTC)"]
     rows = []
     for row in answer["fleet"]:
@@ -150,11 +151,14 @@ def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]
 
 
 def _answered(row: dict[str, Any], answers: dict[str, Any]) -> tuple[str, str]:
-    """What the host says it serves, and whether the record says the same."""
-    if row["host"] not in answers:
+    """What the host says it serves and how well, and whether the record says the same."""
+    answer = answers.get(row["host"])
+    if answer is None:
         return "not asked", ""
-    version = answers[row["host"]]
-    return (version or "nothing"), "yes" if version == row.get("version") else "NO"
+    version = (answer.get("release") or {}).get("version")
+    health = (answer.get("health") or {}).get("status")
+    agrees = version == row.get("version") and health != "unhealthy"
+    return (version or "nothing") + (" (unhealthy)" if health == "unhealthy" else ""), "yes" if agrees else "NO"
 
 
 def _deployment(row: dict[str, Any]) -> list[str]:

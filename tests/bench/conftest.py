@@ -49,7 +49,10 @@ class Bench:
     def write(self) -> None:
         """Write build/bench.json and print the table."""
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        RESULTS.write_text(json.dumps(self.figures, indent=1), encoding="utf-8")
+        before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+        measured = {figure["name"] for figure in self.figures}
+        merged = [figure for figure in before if figure["name"] not in measured] + self.figures
+        RESULTS.write_text(json.dumps(merged, indent=1), encoding="utf-8")
         for figure in self.figures:
             verdict = {True: "ok", False: "OVER", None: ""}[figure["ok"]]  # type: ignore[index]
             print(f"{figure['name']:<70} {figure['value']:>10} {figure['unit']:<6} bound {figure['bound']} {verdict} runs {figure['runs']}")
@@ -61,6 +64,9 @@ def bench() -> Iterator[Bench]:
     collected = Bench()
     yield collected
     collected.write()
+    over = [figure["name"] for figure in collected.figures if figure["ok"] is False]
+    if over:
+        pytest.fail(f"over the bound: {', '.join(map(str, over))}")
 
 
 @pytest.fixture(scope="session")

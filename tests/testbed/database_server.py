@@ -156,6 +156,7 @@ class Server(ABC):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                env=self._environment(),
                 start_new_session=True,
                 preexec_fn=_die_with_parent(self.death_signal),
                 **self._identity,
@@ -198,9 +199,15 @@ class Server(ABC):
 
     def _prepare(self, argv: list[str], **options: Any) -> None:
         """Run a set-up command as the server's user."""
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=START_TIMEOUT, check=False, cwd=self.folder, **self._identity, **options)
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=START_TIMEOUT, check=False, cwd=self.folder, env=self._environment(), **self._identity, **options
+        )
         if done.returncode != 0:
             raise TestbedError(f"{argv[0]} failed ({done.returncode}): {done.stdout}{done.stderr}")
+
+    def _environment(self) -> dict[str, str]:
+        """The server's user may not write where this session keeps its temporary files."""
+        return {**os.environ, "TMPDIR": str(self.folder)}
 
     def _log_tail(self) -> str:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]) if self.log.exists() else ""

@@ -12,5 +12,8 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.state i
 def as_recorded(params):
     """``params`` with service, environment and health of ``release`` (or of the live one) as this host recorded them; unchanged when it did not."""
     layout = Layout(params["path"])
-    run = HostState(layout.state).runs.get(params.get("release") or layout.current_version())
+    state, live = HostState(layout.state), layout.current_version()
+    run = state.runs.get(params.get("release") or live)
+    if params["state"] == "active" and params.get("release") == live and (state.former or {}).get("version") == live:
+        run = state.former["run"]
     return dict(params, **{name: run[name] for name in RUN_OPTIONS if name in run}) if run else params

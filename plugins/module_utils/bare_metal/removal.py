@@ -10,14 +10,14 @@ import time
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.staging import clean_scratch
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
-from ansible_collections.fraisier.deploy.plugins.module_utils.files import forget, fsync_folder, move, remove_tree
+from ansible_collections.fraisier.deploy.plugins.module_utils.files import forget, fsync_folder, move, remove_tree, utc_now
 
 STALE_ARCHIVE_SECONDS = 3600
 STOP_SECONDS = 60.0
 
 
 def deactivate(call):
-    """State ``inactive``: the service stops, every file stays."""
+    """State ``inactive``: the service stops and no release is current any more; every release stays."""
     call.check_fence()
     live = call.layout.current_version()
     manager = call.manager(live)
@@ -28,9 +28,24 @@ def deactivate(call):
         with call.locked("stopping"):
             call.pass_fence()
             runs = _stop_if_active(call, manager)
+            live = call.layout.current_version()
+            _leave_nothing_current(call, live)
     elif runs and not call.check_mode:
         _stop_if_active(call, manager)
-    return call.with_diff(call.result(runs, live, service=manager if manager.exists() else None), {"active": runs}, {"active": False})
+    changed = runs or live is not None
+    served = live if call.check_mode else None
+    result = call.result(changed, served, service=manager if manager.exists() else None)
+    return call.with_diff(result, {"active": runs, "current": live}, {"active": False, "current": None})
+
+
+def _leave_nothing_current(call, live):
+    """Take ``current`` away, so that neither a boot nor a later undo brings back what was stopped."""
+    if forget(call.layout.current):
+        fsync_folder(call.layout.root)
+    if live is not None:
+        state = call.state()
+        state.stopped(utc_now())
+        state.write()
 
 
 def _runs(manager):

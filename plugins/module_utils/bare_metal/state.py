@@ -43,6 +43,7 @@ class HostState:
         self.journal = data.get("journal")
         self.failed = dict(data.get("failed") or {})
         self.runs = dict(data.get("runs") or {})
+        self.former = data.get("former")
         self.history = list(data.get("history") or [])
 
     def _data(self):
@@ -54,6 +55,7 @@ class HostState:
             "journal": self.journal,
             "failed": self.failed,
             "runs": self.runs,
+            "former": self.former,
             "history": self.history[-HISTORY_LENGTH:],
         }
 
@@ -68,8 +70,15 @@ class HostState:
             self.previous = origin
         self.current, self.activated_at, self.journal = version, at, journal
         self.failed.pop(version, None)
+        # The live version activated anew with other options: going back means the same version as it was run before.
+        self.former = {"version": version, "run": self.runs[version]} if origin == version and version in self.runs else None
         self.runs[version] = run_options(params)
         self.history.append({"version": version, "at": at, "outcome": "activated"})
+
+    def stopped(self, at):
+        """Nothing is live any more."""
+        self.history.append({"version": self.current, "at": at, "outcome": "stopped"})
+        self.current = self.activated_at = self.former = None
 
     def turned_back(self, version, origin, at, blame):
         """``version`` was turned back and ``origin`` (None: nothing) is live; ``blame``: whether the release itself is at fault."""

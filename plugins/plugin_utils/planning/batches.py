@@ -41,7 +41,7 @@ def batch_widths(total: int, batches: Sequence[object], option: str = "rolling_b
     An entry is a count or a percent of ``total`` (rounded down, at least 1); the last entry repeats until every host is covered, as with Ansible's
     ``serial``. Raises ValidationError that names the option and the entry.
     """
-    if isinstance(batches, (str, int)):
+    if isinstance(batches, (str, int, float)) or not isinstance(batches, Sequence):
         batches = [batches]
     if not batches:
         raise ValidationError(f"{option} is empty", hint=f'Give at least one width, e.g. {option}: [1, "25%", "100%"]', context={"option": option})

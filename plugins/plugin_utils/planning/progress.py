@@ -53,16 +53,29 @@ class Progress:
     halted: str = ""
     lease_lost: bool = False
     shift_began: bool = False
-    undo_began: bool = False
+    targets: dict[str, str | None] = field(default_factory=dict)
     inspected: dict[str, str | None] = field(default_factory=dict)
+    unwell: set[str] = field(default_factory=set)
 
     @classmethod
     def start(cls, version: str, last_good: str | None, hosts: list[str], max_failed: int) -> Progress:
         """A deployment in which nothing has happened yet."""
         return cls(version, last_good, max_failed, {name: HostProgress(name) for name in hosts})
 
-    def record(self, host: str, step: str, outcome: str, release: dict[str, Any] | None, error: dict[str, Any] | None, changed: bool | None = None) -> None:
-        """Take in one step's outcome: ok, unchanged, failed, reverted or unreachable. ``changed`` is None when the host could not say."""
+    def record(
+        self,
+        host: str,
+        step: str,
+        outcome: str,
+        release: dict[str, Any] | None,
+        error: dict[str, Any] | None,
+        changed: bool | None = None,
+        health: str = "",
+    ) -> None:
+        """Take in one step's outcome: ok, unchanged, failed, reverted or unreachable.
+
+        ``changed`` is None when the host could not say; ``health`` is the status that its checks gave, if they were asked.
+        """
         entry = self.hosts.setdefault(host, HostProgress(host))
         entry.step = step
         release = release or {}
@@ -74,6 +87,7 @@ class Progress:
             entry.state = "undone" if outcome in ("ok", "unchanged") else "undo_failed"
         elif step == "inspect" and outcome in ("ok", "unchanged"):
             self.inspected[host] = release.get("version")
+            (self.unwell.add if health == "unhealthy" else self.unwell.discard)(host)
         if "version" in release and step != "stage":
             entry.serving = release["version"]
         if error is not None:
@@ -91,7 +105,7 @@ class Progress:
         entry.changed = changed is not False
         if outcome in ("ok", "unchanged"):
             entry.state, entry.shifted = "active", True
-            if entry.changed and "previous" in release:
+            if entry.changed and "previous" in release and not (entry.known and entry.before == self.version):
                 entry.before, entry.known = release["previous"], True
         elif outcome == "reverted":
             entry.state = "reverted"
@@ -117,6 +131,9 @@ class Progress:
         if self.lease_lost:
             self.halted = self.halted or "the lock went to another deployment (LEASE_LOST)"
         failed = self.failed_hosts()
+        stranded = [entry.name for entry in self.hosts.values() if (entry.error or {}).get("code") == "ROLLBACK_FAILED"]
+        if not self.halted and stranded:
+            self.halted = f"neither the new nor the old version is healthy on {', '.join(stranded[:NAMED_HOSTS])}"
         if not self.halted and len(failed) > self.max_failed:
             named = ", ".join(failed[:NAMED_HOSTS]) + (", ..." if len(failed) > NAMED_HOSTS else "")
             self.halted = f"{len(failed)} of {len(self.hosts)} hosts failed ({named}), allowed: {self.max_failed}"
@@ -138,6 +155,11 @@ class Progress:
             else:
                 targets[entry.name] = entry.before if entry.known else self.last_good
         return targets
+
+    def begin_undo(self) -> dict[str, str | None]:
+        """Hand out the targets of the undo; from then on each of these hosts must prove that it is back."""
+        self.targets = self.to_undo()
+        return self.targets
 
     def outcome(self) -> tuple[str, str]:
         """(status, reason) at the end, of contracts.md's statuses."""
@@ -167,6 +189,8 @@ class Progress:
     def _not_back(self, entry: HostProgress) -> bool:
         if entry.state == "undo_failed":
             return True
+        if entry.name in self.targets:
+            return entry.name in self.unwell or entry.name not in self.inspected or self.inspected[entry.name] != self.targets[entry.name]
         if not entry.shifted or entry.state not in MAY_SERVE_NEW:
             return False
         return entry.name in self.to_undo()

@@ -16,6 +16,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_n
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, secret_values
 
 MESSAGE_LIMIT = 1000
+MOST_HOSTS_ASKED = 10
 
 
 class Emit(Protocol):
@@ -58,6 +59,10 @@ class RunEvents:
             known |= secret_values(to_native(dict(group.get_vars())))
         for host in inventory.get_hosts(ignore_limits=True, ignore_restrictions=True):
             known |= secret_values(to_native(dict(host.vars)))
+        # Files of group_vars come from plugins, so only a host's whole set of variables shows them: one host of each group is asked.
+        asked = {group.hosts[0] for group in inventory.groups.values() if group.hosts}
+        for host in sorted(asked, key=str)[:MOST_HOSTS_ASKED]:
+            known |= secret_values(to_native(dict(manager.get_vars(play=play, host=host, include_hostvars=False))))
         self._redactor = Redactor(known)
 
     def task_started(self, task: Any) -> None:

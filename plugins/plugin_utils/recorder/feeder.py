@@ -26,6 +26,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool imp
 PIPE_BYTES = 1024 * 1024
 F_SETPIPE_SZ = 1031
 CLOSE_SECONDS = 8.0
+LONGEST_FOLDER = 90  # a Unix socket's path has 107 characters at the most
 
 
 def collections_root() -> Path:
@@ -57,6 +58,9 @@ class Feeder:
     def start(self) -> None:
         """Start the recorder in a session of its own and tell it the settings over the pipe (the store's URL holds a password: never argv)."""
         self._folder = tempfile.mkdtemp(prefix="fraisier-")
+        if len(self._folder) > LONGEST_FOLDER:
+            os.rmdir(self._folder)  # noqa: PTH106
+            self._folder = tempfile.mkdtemp(prefix="fraisier-", dir="/tmp")
         socket_path = str(Path(self._folder) / "recorder.sock")
         # Bound here, served there: an action that comes before the recorder has finished its imports waits in the kernel's queue.
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

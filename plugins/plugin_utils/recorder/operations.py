@@ -38,6 +38,7 @@ class Operations:
         self.settings, self.sink, self.clock = settings, sink, clock
         self.run: str = settings["run"]
         self.current: OpenDeployment | None = None
+        self.over = ""
         self._numbers = 0
 
     def handle(self, request: dict[str, Any], reply: Reply) -> None:
@@ -50,6 +51,9 @@ class Operations:
                 raise ValidationError(f"Unknown operation {operation}", hint=hint)
             method(request, reply)
         except FraisierError as error:
+            reply({"ok": False, "error": error.to_dict()})
+        except Exception as exception:  # one bad request must not end the recorder of a whole deployment
+            error = FraisierError(f"Unexpected error in the recorder: {type(exception).__name__}: {exception}", category="INTERNAL", hint="Please report this")
             reply({"ok": False, "error": error.to_dict()})
 
     def emit(self, event_type: str, data: dict[str, Any], host: str | None = None, done: Callable[[], None] | None = None) -> None:
@@ -105,6 +109,11 @@ class Operations:
             lease=identity.lease if identity else None,
             next_renewal=self.clock() + float(self.settings["heartbeat"]),
         )
+        # The run may have ended while the store was still opening.
+        if self.over == "gone":
+            self.controller_gone()
+        elif self.over == "ended":
+            self.run_ended()
 
     def describe(self) -> dict[str, Any]:
         """The open deployment as actions return it."""
@@ -148,7 +157,8 @@ class Operations:
             reply({"ok": True})
             return
         host, step = request["host"], request["step"]
-        self.current.progress.record(host, step, request["outcome"], request.get("release"), request.get("error"), request.get("changed"))
+        health = str((request.get("health") or {}).get("status") or "")
+        self.current.progress.record(host, step, request["outcome"], request.get("release"), request.get("error"), request.get("changed"), health)
         self.current.checks.setdefault(host, {})[step] = {key: request.get(key) for key in ("changed", "outcome", "release", "error")}
         keys = ("step_id", "step", "outcome", "changed", "release", "health", "timings", "error")
         self.emit("step.outcome", {key: request.get(key) for key in keys}, host, lambda: reply({"ok": True}))
@@ -173,9 +183,7 @@ class Operations:
         if self.settings.get("required") and self.sink.away and current.lease is not None:
             current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
         decision = current.progress.may_go()
-        undo = current.progress.to_undo() if request["at"] == "settle" else {}
-        if undo:
-            current.progress.undo_began = True
+        undo = current.progress.begin_undo() if request["at"] == "settle" else {}
         answer = {
             "go": decision.go,
             "reason": decision.reason,
@@ -218,6 +226,7 @@ class Operations:
 
     def controller_gone(self) -> float:
         """The controller ended without closing: mark it, keep nothing alive, and say for how many seconds its workers may still act."""
+        self.over = "gone"
         current = self.current
         if current is None or current.closed or current.lease is None:
             return 0.0
@@ -227,6 +236,7 @@ class Operations:
 
     def run_ended(self) -> None:
         """The playbook ended in order, but its close play never ran: say so and let the lock go, for no worker is left."""
+        self.over = "ended"
         current = self.current
         if current is not None and not current.closed:
             self.close("interrupted", "the playbook ended before its close play")

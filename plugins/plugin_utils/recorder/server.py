@@ -28,6 +28,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event
 TICK_SECONDS = 0.5
 FLUSH_SECONDS = 5.0
 AWAY_PATIENCE_SECONDS = 2.0
+LONGEST_FAREWELL_SECONDS = 30.0
 
 
 class Connection:
@@ -66,7 +67,7 @@ class Server:
         self._confirmed = self._told = 0
         self._sent: int | None = None
         self._alive = True
-        self._linger_until = 0.0
+        self._linger_until = self._leave_at = 0.0
         self._pidfd = -1
 
     def _connect(self) -> Store:
@@ -155,11 +156,17 @@ class Server:
         self.operations.handle(json.loads(connection.received), connection.reply)
 
     def _read_events(self) -> None:
+        if self._events < 0:
+            return
         try:
             while chunk := os.read(self._events, 1 << 20):
                 self._take(chunk)
         except BlockingIOError:
-            pass
+            return
+        # The last writer has gone: the pipe's end would wake the loop for ever.
+        self._selector.unregister(self._events)
+        os.close(self._events)
+        self._events = -1
 
     def _take(self, chunk: bytes) -> None:
         *lines, self._buffer = (self._buffer + chunk).split(b"\n")
@@ -209,6 +216,10 @@ class Server:
     def _finished(self) -> bool:
         if self._sent is None and self._alive:
             return False
+        if self._leave_at == 0.0:
+            self._leave_at = max(time.monotonic(), self._linger_until) + LONGEST_FAREWELL_SECONDS
+        if time.monotonic() >= self._leave_at:
+            return True
         return self.sink.drained() and time.monotonic() >= self._linger_until
 
     def _farewell(self) -> None:

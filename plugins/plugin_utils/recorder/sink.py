@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, FraisierError
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, DatabaseError, FraisierError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import Claim, Spool, left_behind, read_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
 
@@ -132,6 +132,9 @@ class Sink:
                 self._turn()
             except FraisierError as error:
                 self._went_away(error)
+            except Exception as exception:  # a defect of ours must not end the thread on which every answer waits
+                self._note(f"unexpected error at the store: {type(exception).__name__}: {exception}")
+                self._went_away(DatabaseError(f"Unexpected error at the store: {type(exception).__name__}: {exception}", cause=exception))
 
     def _pressing(self) -> bool:
         """Whether the writer must not wait for more: somebody waits for an answer, or nothing more will come."""

@@ -122,6 +122,8 @@ def test_events_stored_while_the_server_dies_again_and_again_are_there_exactly_o
     failures = 0
     for position, batch in enumerate(batches):
         killer = threading.Timer(0.001 * position, server.kill) if position % 4 == 1 else None
+        if position % 8 == 3:
+            server.kill()
         if killer:
             killer.start()
         while True:

@@ -104,14 +104,20 @@ def test_an_empty_store_says_so(query: str, answer: Any) -> None:
 
 def status(**lock: Any) -> dict[str, Any]:
     row = {"fraise": "shop", "environment": "test", "version": "1.0", "deployed_at": AT, "last_version": "2.0", "last_status": "rolled_back"}
+    row.update(hosts_on_version=2, hosts_total=3)
     fleet = [{"fraise": "shop", "host": f"web{number}", "version": "1.0", "state": "undone", "at": AT} for number in (1, 2, 3)]
     return {"status": [{**row, "locked": False, "lock_owner_name": "ann@desk", **lock}], "fleet": fleet}
 
 
+def inspected(version: str | None, health: str = "healthy") -> dict[str, Any]:
+    """What the step inspect of a host answers."""
+    return {"release": {"version": version}, "health": {"status": health} if version else None}
+
+
 def test_the_status_says_what_runs_and_what_each_host_was_last_known_to_serve() -> None:
     assert report_lines("status", status()) == [
-        "FRAISE  ENVIRONMENT  VERSION  SINCE (UTC)          LAST DEPLOYMENT  LOCKED BY",
-        "shop    test         1.0      2026-11-22 11:33:21  2.0 rolled_back  -",
+        "FRAISE  ENVIRONMENT  VERSION  HOSTS   SINCE (UTC)          LAST DEPLOYMENT  LOCKED BY",
+        "shop    test         1.0      2 of 3  2026-11-22 11:33:21  2.0 rolled_back  -",
         "",
         "FRAISE  HOST  RECORDED  STATE   AS OF (UTC)",
         "shop    web1  1.0       undone  2026-11-22 11:33:21",
@@ -126,14 +132,19 @@ def test_the_status_names_who_holds_the_lock_only_while_it_is_held() -> None:
 
 
 def test_the_status_holds_the_record_against_what_hosts_answer() -> None:
-    lines = report_lines("status", status(), {"web1": "1.0", "web2": "2.0"})
+    lines = report_lines("status", status(), {"web1": inspected("1.0"), "web2": inspected("2.0")})
     assert lines[3].endswith("ANSWERS    AGREES")
     assert [line.split()[6:] for line in lines[4:]] == [["1.0", "yes"], ["2.0", "NO"], ["not", "asked", "-"]]
 
 
 def test_a_host_that_serves_nothing_is_not_one_that_was_not_asked() -> None:
-    lines = report_lines("status", status(), {"web1": None, "web2": "1.0", "web3": "1.0"})
+    lines = report_lines("status", status(), {"web1": inspected(None), "web2": inspected("1.0"), "web3": inspected("1.0")})
     assert lines[4].split()[6:] == ["nothing", "NO"]
+
+
+def test_a_host_whose_service_is_dead_does_not_agree_whatever_its_link_says() -> None:
+    lines = report_lines("status", status(), {"web1": inspected("1.0", "unhealthy")})
+    assert lines[4].split()[6:] == ["1.0", "(unhealthy)", "NO"]
 
 
 def test_a_fleet_is_a_line_for_each_host() -> None:

@@ -233,3 +233,13 @@ def test_an_unexpected_defect_while_verifying_is_turned_back_too(host: Host, mon
         host.call("active", "1.1")
     assert caught.value.result["reverted"]
     assert host.current == "1.0"
+
+
+def test_the_live_release_activated_with_other_options_can_go_back_to_how_it_was_run(serving: Host) -> None:
+    port = serving.options["environment"]["PORT"]
+    serving.deploy("1.0", environment={"PORT": port, "COLOUR": "red"})
+    serving.call("active", "1.0", environment={"PORT": port, "COLOUR": "blue"})
+    assert answer(serving)["colour"] == "blue"
+    result = serving.call("active", "1.0", as_recorded=True)
+    assert result["changed"]
+    assert (serving.current, answer(serving)["colour"]) == ("1.0", "red")

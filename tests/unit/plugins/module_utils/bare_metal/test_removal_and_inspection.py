@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 SICK = {"health": [{"exec": {"command": ["false"]}}], "timeout": 0.15}
 
 
-def test_inactive_stops_the_service_keeps_the_files_and_is_idempotent(serving: Host) -> None:
+def test_inactive_stops_the_service_leaves_nothing_current_keeps_the_releases_and_is_idempotent(serving: Host) -> None:
     serving.deploy("1.0")
     assert serving.call("inactive", check_mode=True)["changed"]
     assert serving.call("inspected")["service"]["active"] is True
     result = serving.call("inactive", diff=True)
     assert result["changed"]
-    assert (result["diff"]["before"], result["diff"]["after"]) == ({"active": True}, {"active": False})
-    assert serving.current == "1.0"
+    assert (result["diff"]["before"], result["diff"]["after"]) == ({"active": True, "current": "1.0"}, {"active": False, "current": None})
+    assert result["release"]["version"] is None
+    assert serving.current is None
+    assert serving.releases() == ["1.0"]
+    assert serving.call("inspected")["release"]["version"] is None
     assert not serving.call("inactive")["changed"]
     assert serving.call("active", "1.0")["changed"]
 

@@ -177,3 +177,41 @@ def test_a_budget_that_lets_every_host_fail_makes_no_success_of_it():
         shift(progress, host, "reverted")
     assert progress.outcome()[0] == "rolled_back"
     assert "no host reached 2.0" in progress.outcome()[1]
+
+
+def undone(progress: Progress, served: str | None, health: str = "healthy") -> tuple[str, str]:
+    shift(progress, "web1")
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    assert progress.begin_undo() == {"web1": "1.0"}
+    progress.record("web1", "revert", "ok", {"version": "1.0"}, None, True)
+    if served is not None:
+        progress.record("web1", "inspect", "unchanged", {"version": served}, None, False, health)
+    return progress.outcome()
+
+
+def test_an_undone_host_counts_as_back_once_it_has_answered_with_the_version_before():
+    assert undone(started(), "1.0")[0] == "rolled_back"
+
+
+def test_an_undone_host_that_answers_another_version_or_nothing_or_is_unwell_is_not_back():
+    for served, health in (("2.0", "healthy"), (None, ""), ("1.0", "unhealthy")):
+        status, reason = undone(started(), served, health)
+        assert (status, "web1" in reason) == ("rollback_failed", True)
+
+
+def test_redeploying_the_live_version_goes_back_to_that_version_not_to_an_older_one():
+    progress = Progress.start("1.1", "1.1", HOSTS, 0)
+    for host in HOSTS:
+        progress.record(host, "stage", "unchanged", {"version": "1.1", "current": "1.1"}, None, False)
+    shift(progress, "web1", release={"version": "1.1", "previous": "1.0"})
+    shift(progress, "web2", "reverted")
+    progress.may_go()
+    assert progress.begin_undo() == {"web1": "1.1"}
+
+
+def test_a_host_on_which_neither_version_is_healthy_is_within_no_budget():
+    progress = started(max_failed=3)
+    progress.record("web1", "activate", "failed", {}, {"code": "ROLLBACK_FAILED"}, True)
+    assert not progress.may_go().go
+    assert "web1" in progress.may_go().reason
