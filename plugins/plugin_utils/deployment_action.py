@@ -30,6 +30,7 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 STRATEGIES = ("rolling",)
 TYPES = ("api", "etl", "scheduled")
 WAIT_POLL_SECONDS = 15.0
+OPEN_SECONDS = 90.0  # the first opening of a store may have to migrate it
 GOOD_ENDS = ("success",)
 
 
@@ -87,7 +88,7 @@ class DeploymentAction(FraisierAction):
         told = False
         while True:
             try:
-                return call("open", **request)
+                return call("open", timeout=OPEN_SECONDS, **request)
             except DeploymentLockedError as error:
                 left = deadline - time.monotonic()
                 if left <= 0:

@@ -70,7 +70,7 @@ def call(operation: str, *, timeout: float = ANSWER_SECONDS, **arguments: Any) -
     except OSError as exception:
         raise errors.DatabaseConnectionError(
             f"The recorder of this run does not answer ({operation}: {exception})",
-            hint="It may have been killed; run the playbook again, hosts that are done stay as they are",
+            hint="It may have been killed. Hosts that have changed stay so: run deploy or rollback again, which takes each host as it is",
         ) from exception
     if not line:
         raise errors.DatabaseConnectionError(f"The recorder of this run ended while it was asked ({operation})", hint="Run the playbook again")

@@ -65,6 +65,7 @@ class Server:
         self.operations = Operations(settings, self.sink)
         self._buffer = b""
         self._confirmed = self._told = 0
+        self._safe_ahead: set[int] = set()
         self._sent: int | None = None
         self._alive = True
         self._linger_until = self._leave_at = 0.0
@@ -195,7 +196,11 @@ class Server:
         self.sink.submit(event, lambda: self._safe(event.seq), urgent=False)
 
     def _safe(self, number: int) -> None:
-        self._confirmed = max(self._confirmed, number)
+        """Confirm up to the highest number without a gap: items may become safe out of their order."""
+        self._safe_ahead.add(number)
+        while self._confirmed + 1 in self._safe_ahead:
+            self._confirmed += 1
+            self._safe_ahead.discard(self._confirmed)
 
     def _confirm(self) -> None:
         if self._confirmed > self._told:
