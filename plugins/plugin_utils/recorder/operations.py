@@ -53,8 +53,8 @@ class Operations:
         except FraisierError as error:
             reply({"ok": False, "error": error.to_dict()})
         except Exception as exception:  # one bad request must not end the recorder of a whole deployment
-            error = FraisierError(f"Unexpected error in the recorder: {type(exception).__name__}: {exception}", category="INTERNAL", hint="Please report this")
-            reply({"ok": False, "error": error.to_dict()})
+            text = f"Unexpected error in the recorder: {type(exception).__name__}: {exception}"
+            reply({"ok": False, "error": FraisierError(text, category="INTERNAL", hint="Please report this").to_dict()})
 
     def emit(self, event_type: str, data: dict[str, Any], host: str | None = None, done: Callable[[], None] | None = None) -> None:
         """Record an event of the open deployment; in check mode only ``done`` happens."""
