@@ -221,7 +221,8 @@ def test_status_asks_the_hosts_and_says_where_they_differ_from_the_record(fleet:
     (one,) = [row for row in words_of(asked.output, "web1") if row[0] == "shop_api"]
     (two,) = [row for row in words_of(asked.output, "web2") if row[0] == "shop_api"]
     assert (one[2], one[-2:]) == (version, [version, "yes"])
-    assert (two[2], two[-2:]) == (version, [older, "NO"])
+    # its link was moved by hand and its service was not restarted: it answers the other version, so it is not well as what it claims to be
+    assert (two[2], two[-3:]) == (version, [older, "(unhealthy)", "NO"])
     for variables in ({"fraise": "shop_api", "live": False}, {}):
         quiet = fleet.controller.run("status", **variables)
         assert quiet.code == 0
