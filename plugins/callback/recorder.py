@@ -109,7 +109,7 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._events = None
         self._feeder = None
-        self._told = False
+        self._told = self._warm = False
 
     def set_options(self, task_keys=None, var_options=None, direct=None):
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
@@ -136,13 +136,15 @@ class CallbackModule(CallbackBase):
         except OSError as error:
             os.environ[FAULT_VARIABLE] = str(error)
             raise
-        warm_up()
         self._events.playbook_started(playbook)
 
     def v2_playbook_on_play_start(self, play):
         self._events.play_started(play)
 
     def v2_playbook_on_task_start(self, task, is_conditional):
+        if not self._warm and str(task.action).startswith("fraisier.deploy."):
+            self._warm = True
+            warm_up()
         self._events.task_started(task)
 
     def v2_playbook_on_handler_task_start(self, task):

@@ -184,7 +184,8 @@ class Feeder:
                 os.close(descriptor)
         self._pipe = self._back = -1
         os.environ.pop(SOCKET_VARIABLE, None)
-        if self._process is not None:
+        # A recorder that has given its report ends by itself: nobody need wait for its interpreter to be torn down.
+        if self._process is not None and self._report is None:
             try:
                 self._process.wait(timeout=2)
             except subprocess.TimeoutExpired:

@@ -18,7 +18,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool imp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
 
 BATCH = 500
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.25
 QUEUE_LIMIT = 20000
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 

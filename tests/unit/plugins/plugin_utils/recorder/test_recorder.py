@@ -74,7 +74,7 @@ def test_every_event_that_was_sent_is_stored_once_and_counted(feeder, tmp_path):
 def test_the_recorder_ends_with_the_run_and_leaves_no_file_behind(feeder):
     folder = Path(feeder._folder)
     feeder.close()
-    assert feeder._process.poll() == 0
+    assert feeder._process.wait(timeout=5) == 0
     assert not folder.exists()
     assert SOCKET_VARIABLE not in os.environ
 
