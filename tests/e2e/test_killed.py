@@ -67,9 +67,9 @@ def test_a_controller_that_dies_leaves_an_interrupted_deployment_within_two_seco
     shop.release(version)
     process = start_and_wait_for_opening(shop, version)
     process.send_signal(number)
-    process.wait(20)  # after SIGINT Ansible takes a moment to end; the two seconds count from its end
     wait_for(lambda: status(shop) == "interrupted", 2.0, "not marked interrupted within 2 s")
     assert lock_is_held(shop), "the lock was let go although workers may still be acting"
+    process.wait(20)
     wait_for(lambda: not lock_is_held(shop), LEASE + 2, "the lock outlived its lease")
     run = shop.controller.deploy("shop_api", version, wait=30)
     assert run.code == 0, run.output
