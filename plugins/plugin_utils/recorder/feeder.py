@@ -26,6 +26,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool imp
 PIPE_BYTES = 1024 * 1024
 F_SETPIPE_SZ = 1031
 CLOSE_SECONDS = 8.0
+HEAR_EVERY = 32  # events between two looks at what the recorder confirmed
 LONGEST_FOLDER = 90  # a Unix socket's path has 107 characters at the most
 
 
@@ -108,7 +109,8 @@ class Feeder:
         self._unconfirmed.append((self.sent, line))
         self._outgoing.append(line)
         self._flush()
-        self._hear()
+        if self.sent % HEAR_EVERY == 0:
+            self._hear()
 
     def close(self, patience: float = CLOSE_SECONDS) -> dict[str, Any]:
         """Say that the run has ended and hear what became of the events: {sent, stored, spooled, waiting, notes: [...]}.
@@ -117,8 +119,12 @@ class Feeder:
         """
         self._outgoing.append(encode({"end": {"sent": self.sent}}))
         deadline = time.monotonic() + patience
+        rung = False
         while not self.lost_recorder and self._report is None and time.monotonic() < deadline:
             self._flush()
+            if not rung and not self._outgoing:
+                rung = True
+                self._ring()
             self._hear()
             if self._report is None:
                 time.sleep(0.005)
@@ -147,6 +153,13 @@ class Feeder:
                 self._outgoing.popleft()
             else:
                 self._outgoing[0] = line[written:]
+
+    def _ring(self) -> None:
+        """Have the recorder look into the pipe now; it would by itself, a moment later."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(1.0)
+            link.connect(os.environ.get(SOCKET_VARIABLE, ""))
+            link.sendall(encode({"op": "look"}))
 
     def _last_words(self) -> str:
         """The last line that the recorder wrote before it ended, if any."""

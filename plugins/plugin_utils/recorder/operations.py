@@ -76,6 +76,10 @@ class Operations:
         )
         self.sink.submit(event, done)
 
+    def _op_look(self, _request: dict[str, Any], reply: Reply) -> None:
+        """Nothing but a reason to read the pipe, which happens before any request is handled."""
+        reply({"ok": True})
+
     # -- open ---------------------------------------------------------------------------------------------------------------------------------
 
     def _op_open(self, request: dict[str, Any], reply: Reply) -> None:

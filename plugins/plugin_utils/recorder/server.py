@@ -25,7 +25,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink impo
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import Spool
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
 
-TICK_SECONDS = 0.5
+LOOK_SECONDS = 0.25
+"""How often the event pipe is read. Were the loop woken by each event, every write would cost the play a change of process: 0.4 ms against 0.01."""
 FLUSH_SECONDS = 5.0
 AWAY_PATIENCE_SECONDS = 2.0
 LONGEST_FAREWELL_SECONDS = 30.0
@@ -96,16 +97,16 @@ class Server:
             signal.signal(number, signal.SIG_IGN)
         listener = self._listener
         self._watch_controller()
-        self._selector.register(self._events, selectors.EVENT_READ, self._read_events)
         self._selector.register(self._wake_out, selectors.EVENT_READ, self._drain_wakes)
         self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
         self.sink.start()
         self._take(initial)
         while not self._finished():
-            timeout = min(TICK_SECONDS, max(0.0, self.operations.keep_lease()) if self._alive else TICK_SECONDS)
+            timeout = min(LOOK_SECONDS, max(0.0, self.operations.keep_lease()) if self._alive else LOOK_SECONDS)
             for key, _mask in self._selector.select(timeout):
                 callback: Callable[[], None] = key.data
                 callback()
+            self._read_events()
             if self._alive and self._pidfd < 0 and os.getppid() != self.settings["controller"]:
                 self._controller_ended()
             self.sink.pump()
@@ -164,9 +165,7 @@ class Server:
                 self._take(chunk)
         except BlockingIOError:
             return
-        # The last writer has gone: the pipe's end would wake the loop for ever.
-        self._selector.unregister(self._events)
-        os.close(self._events)
+        os.close(self._events)  # the last writer has gone
         self._events = -1
 
     def _take(self, chunk: bytes) -> None:
