@@ -144,6 +144,24 @@ class LeaseLostError(DeploymentError):
     code, severity, infrastructure = "LEASE_LOST", "CRITICAL", True
 
 
+class ReleaseQuarantinedError(DeploymentError):
+    """The release was turned back in this environment before."""
+
+    code, category = "RELEASE_QUARANTINED", "VALIDATION"
+
+
+class PlanDriftedError(DeploymentError):
+    """What is there is not what the approved plan was made for."""
+
+    code, category = "PLAN_DRIFTED", "VALIDATION"
+
+
+class FrozenError(DeploymentError):
+    """A freeze window forbids deployments now."""
+
+    code, category, severity, recoverable, infrastructure = "FROZEN", "RESOURCE", "MEDIUM", True, True
+
+
 class ProviderError(FraisierError):
     """What runs the release on a host (service manager, disk, tools) failed."""
 

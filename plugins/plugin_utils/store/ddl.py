@@ -38,6 +38,13 @@ def create_index(name: str, table: str, columns: tuple[str, ...]) -> None:
         op.create_index(name, table, list(columns))
 
 
+def add_column(table: str, column: Column[Any]) -> None:
+    """Add a column unless an interrupted migration did it already. It may be null, or has a constant as the server's default."""
+    connection = _resuming()
+    if connection is None or column.name not in {found["name"] for found in inspect(connection).get_columns(table)}:
+        op.add_column(table, column)
+
+
 def create_view(name: str, select: str) -> None:
     """Create or replace a view; ``select`` is standard SQL that all three databases take."""
     if op.get_context().dialect.name == "sqlite":

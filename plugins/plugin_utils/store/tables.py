@@ -20,7 +20,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.columns impo
     uuid_type,
 )
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 HEAD_REVISION = REVISIONS[-1]
 """The newest revision in migrations/; kept here so that a store in order is recognised without loading Alembic. A test holds it true."""
 
@@ -108,6 +108,9 @@ deployment = Table(
     Column("started_at", UtcDateTime(), nullable=False),
     Column("finished_at", UtcDateTime()),
     Column("duration_seconds", seconds_type()),
+    Column("scope", name_type(16), nullable=False, server_default="whole"),
+    Column("resumes", name_type(300)),
+    Column("override_reason", text_type()),
     _unique("deployment", "id"),
     _unique("deployment", "identifier"),
     _unique("deployment", "fk_fraise", "fk_environment", "number"),
@@ -229,5 +232,134 @@ lock = Table(
     _unique("lock", "fk_fraise", "fk_environment"),
     Index("ix_lock_environment", "fk_environment"),
     Index("ix_lock_deployment", "fk_deployment"),
+    **TABLE_OPTIONS,
+)
+
+# What stands in the way of deployments until a person lifts it. Without a fraise it holds all of the environment.
+hold = Table(
+    "tb_hold",
+    metadata,
+    *_trinity("hold", 300),
+    _foreign("fraise", optional=True),
+    _foreign("environment"),
+    _foreign("deployment", optional=True, on_delete="SET NULL"),
+    Column("kind", name_type(32), nullable=False),
+    Column("reason", text_type(), nullable=False),
+    Column("placed_by", name_type(255), nullable=False),
+    Column("placed_at", UtcDateTime(), nullable=False),
+    Column("expires_at", UtcDateTime()),
+    Column("lifted_at", UtcDateTime()),
+    Column("lifted_by", name_type(255)),
+    Column("lift_reason", text_type()),
+    _unique("hold", "id"),
+    _unique("hold", "identifier"),
+    Index("ix_hold_environment", "fk_environment", "fk_fraise"),
+    Index("ix_hold_fraise", "fk_fraise"),
+    Index("ix_hold_deployment", "fk_deployment"),
+    **TABLE_OPTIONS,
+)
+
+# A release that was turned back in an environment; deploying it there again needs a person's word.
+quarantine = Table(
+    "tb_quarantine",
+    metadata,
+    *_trinity("quarantine", 600),
+    _foreign("fraise"),
+    _foreign("environment"),
+    _foreign("deployment", optional=True, on_delete="SET NULL"),
+    Column("version", name_type(), nullable=False),
+    Column("digest", name_type(200)),
+    Column("reason", text_type(), nullable=False),
+    Column("error_code", name_type(64)),
+    Column("placed_at", UtcDateTime(), nullable=False),
+    Column("lifted_at", UtcDateTime()),
+    Column("lifted_by", name_type(255)),
+    Column("lift_reason", text_type()),
+    _unique("quarantine", "id"),
+    _unique("quarantine", "identifier"),
+    Index("ix_quarantine_pair", "fk_fraise", "fk_environment", "digest"),
+    Index("ix_quarantine_environment", "fk_environment"),
+    Index("ix_quarantine_deployment", "fk_deployment"),
+    **TABLE_OPTIONS,
+)
+
+# What operators ask of a running deployment; its recorder looks here and obeys.
+command = Table(
+    "tb_command",
+    metadata,
+    *_trinity("command", 128),
+    _foreign("deployment", on_delete="CASCADE"),
+    Column("verb", name_type(32), nullable=False),
+    Column("argument", name_type(64)),
+    Column("reason", text_type(), nullable=False),
+    Column("user_name", name_type(255), nullable=False),
+    Column("issued_at", UtcDateTime(), nullable=False),
+    Column("expires_at", UtcDateTime()),
+    Column("obeyed_at", UtcDateTime()),
+    Column("outcome", text_type()),
+    _unique("command", "id"),
+    _unique("command", "identifier"),
+    Index("ix_command_deployment", "fk_deployment", "obeyed_at"),
+    **TABLE_OPTIONS,
+)
+
+# Hosts that were left out of a deployment and must still be brought to what the fleet has.
+owed_host = Table(
+    "tb_owed_host",
+    metadata,
+    *_trinity("owed_host", 700),
+    _foreign("fraise"),
+    _foreign("environment"),
+    _foreign("deployment", optional=True, on_delete="SET NULL"),
+    Column("host", name_type(255), nullable=False),
+    Column("version", name_type(), nullable=False),
+    Column("reason", text_type(), nullable=False),
+    Column("since", UtcDateTime(), nullable=False),
+    Column("settled_at", UtcDateTime()),
+    Column("settled_by", name_type(300)),
+    _unique("owed_host", "id"),
+    _unique("owed_host", "identifier"),
+    Index("ix_owed_host_pair", "fk_fraise", "fk_environment", "settled_at"),
+    Index("ix_owed_host_environment", "fk_environment"),
+    Index("ix_owed_host_deployment", "fk_deployment"),
+    **TABLE_OPTIONS,
+)
+
+# A deployment written down before it happens; ``identifier`` is the hash of ``document`` in canonical form.
+plan = Table(
+    "tb_plan",
+    metadata,
+    *_trinity("plan", 128),
+    _foreign("fraise"),
+    _foreign("environment"),
+    _foreign("deployment", optional=True, on_delete="SET NULL"),
+    Column("version", name_type(), nullable=False),
+    Column("document", json_type(), nullable=False),
+    Column("expected_seconds", seconds_type()),
+    Column("reason", text_type(), nullable=False),
+    Column("user_name", name_type(255), nullable=False),
+    Column("made_at", UtcDateTime(), nullable=False),
+    Column("applied_at", UtcDateTime()),
+    _unique("plan", "id"),
+    _unique("plan", "identifier"),
+    Index("ix_plan_pair", "fk_fraise", "fk_environment", "made_at"),
+    Index("ix_plan_environment", "fk_environment"),
+    Index("ix_plan_deployment", "fk_deployment"),
+    **TABLE_OPTIONS,
+)
+
+approval = Table(
+    "tb_approval",
+    metadata,
+    *_trinity("approval", 300),
+    _foreign("plan", on_delete="CASCADE"),
+    Column("user_name", name_type(255), nullable=False),
+    Column("reason", text_type(), nullable=False),
+    Column("approved_at", UtcDateTime(), nullable=False),
+    Column("expires_at", UtcDateTime(), nullable=False),
+    Column("revoked_at", UtcDateTime()),
+    _unique("approval", "id"),
+    _unique("approval", "identifier"),
+    Index("ix_approval_plan", "fk_plan"),
     **TABLE_OPTIONS,
 )

@@ -18,7 +18,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Vali
 OPEN_STATUSES = ("pending", "in_progress", "paused", "validating")
 CLOSED_STATUSES = ("success", "failed", "rolled_back", "rollback_failed", "aborted", "interrupted")
 STATUSES = OPEN_STATUSES + CLOSED_STATUSES
-KINDS = ("deploy", "rollback")
+KINDS = ("deploy", "rollback", "recover", "catchup")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 

@@ -44,6 +44,9 @@ deployment_history = Table(
     Column("hosts_undone", Integer()),
     Column("hosts_failed", Integer()),
     Column("hosts_unreachable", Integer()),
+    Column("scope", name_type()),
+    Column("resumes", name_type()),
+    Column("override_reason", text_type()),
 )
 
 fraise_status = Table(

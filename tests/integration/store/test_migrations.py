@@ -92,7 +92,7 @@ def _interrupt_at(position: int) -> Callable[[], None]:
 
     def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         nonlocal count
-        if statement.lstrip().upper().startswith(("CREATE", "INSERT INTO ALEMBIC_VERSION")):
+        if statement.lstrip().upper().startswith(("CREATE", "ALTER", "INSERT INTO ALEMBIC_VERSION", "UPDATE ALEMBIC_VERSION")):
             count += 1
             if count == position:
                 raise RuntimeError("killed")
@@ -104,7 +104,7 @@ def _interrupt_at(position: int) -> Callable[[], None]:
 def test_a_migration_killed_at_any_statement_is_finished_by_the_next_one(store: Store, store_url: str) -> None:
     whole = _portrait(store)
     killed = 0
-    for position in range(1, 100, 3):
+    for position in range(1, 200, 4):
         with store._engine.begin() as connection:
             _clean(connection)
         restore = _interrupt_at(position)
@@ -117,8 +117,9 @@ def test_a_migration_killed_at_any_statement_is_finished_by_the_next_one(store: 
             restore()
         left = set(_portrait(store)) - {"alembic_version"}
         assert (left == set()) == (store.dialect != "mysql" or position <= 2)
-        assert store.schema().current is None
-        assert store.migrate() == ["0001"]
+        done = store.schema().current
+        assert done is None or store.dialect == "mysql"
+        assert store.migrate() == list(tables.REVISIONS[tables.REVISIONS.index(done) + 1 if done else 0 :])
         assert _portrait(store) == whole
     assert killed > 8
 
@@ -134,4 +135,4 @@ def test_a_migration_does_not_wait_for_ever_for_another(store: Store) -> None:
         assert caught.value.recoverable
         assert isinstance(caught.value, MigrationError) or "busy" in str(caught.value)
     other.dispose()
-    assert store.migrate() == ["0001"]
+    assert store.migrate() == list(tables.REVISIONS)

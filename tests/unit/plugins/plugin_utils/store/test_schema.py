@@ -139,7 +139,7 @@ def test_a_check_finds_orphans_and_deployments_nobody_holds(store: Store) -> Non
         "ok": True,
         "dialect": "sqlite",
         "server": sqlite3.sqlite_version,
-        "schema": {"current": "0001", "head": "0001", "pending": [], "empty": False, "newer": False},
+        "schema": {"current": tables.HEAD_REVISION, "head": tables.HEAD_REVISION, "pending": [], "empty": False, "newer": False},
         "missing": [],
         "orphans": 0,
         "stale_deployments": [],
