@@ -38,10 +38,13 @@ class Bench:
         self.figures.append({"name": name, "value": round(value, 4), "unit": unit, "bound": bound, "ok": ok, "runs": [round(number, 4) for number in values]})
 
     def ratio(self, name: str, ours: Callable[[int], object], reference: Callable[[int], object], *, runs: int, bound: float) -> None:
-        """Run both in turn and add the median of the ratios of each pair, so that a machine that slows down slows both."""
+        """Run both in turn, each first in every second pair, and add the median of the pairs' ratios, so that a machine that slows down slows both."""
         ours(0)
         reference(0)
-        pairs = [(seconds(lambda: ours(number)), seconds(lambda: reference(number))) for number in range(1, runs + 1)]  # noqa: B023
+        pairs = []
+        for number in range(1, runs + 1):
+            taken = {work: seconds(lambda: work(number)) for work in ((ours, reference) if number % 2 else (reference, ours))}  # noqa: B023
+            pairs.append((taken[ours], taken[reference]))
         self.add(name, [mine / other for mine, other in pairs], "ratio", bound)
         self.add(f"{name}: ours", [mine for mine, _other in pairs], "s", None)
         self.add(f"{name}: reference", [other for _mine, other in pairs], "s", None)
