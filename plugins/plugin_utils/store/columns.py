@@ -1,7 +1,10 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Column types that mean the same on SQLite, PostgreSQL and MySQL or MariaDB. Migrations use them too: once shipped, a type is not changed here."""
+"""Column types that mean the same on SQLite, PostgreSQL and MySQL or MariaDB. Migrations use them too: once shipped, a type is not changed here.
+
+A dialect's own types are imported when that dialect asks for them: every run pays for what the recorder imports.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Double, Integer, String, Text, Uuid
-from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -22,8 +24,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+            return dialect.type_descriptor(DateTime(timezone=True))
         if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects import mysql
+
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
 
@@ -46,9 +50,23 @@ def key_type() -> TypeEngine[int]:
     return BigInteger().with_variant(Integer(), "sqlite")
 
 
+class _UuidText(TypeDecorator[str]):
+    impl = Uuid(as_uuid=False)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(36))
+        if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects import mysql
+
+            return dialect.type_descriptor(mysql.CHAR(36, charset="ascii", collation="ascii_bin"))
+        return dialect.type_descriptor(Uuid(as_uuid=False))
+
+
 def uuid_type() -> TypeEngine[str]:
     """A UUID as text in its usual form, native where the database has it."""
-    return Uuid(as_uuid=False).with_variant(String(36), "sqlite").with_variant(mysql.CHAR(36, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
+    return _UuidText()
 
 
 def name_type(length: int = 128) -> TypeEngine[str]:
@@ -61,9 +79,21 @@ def text_type() -> TypeEngine[str]:
     return Text()
 
 
+class _Document(TypeDecorator[Any]):
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
+            return dialect.type_descriptor(postgresql.JSONB(none_as_null=True))
+        return dialect.type_descriptor(JSON(none_as_null=True))
+
+
 def json_type() -> TypeEngine[Any]:
     """A JSON document; JSONB on PostgreSQL."""
-    return JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+    return _Document()
 
 
 def seconds_type() -> TypeEngine[float]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table, select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
@@ -22,12 +21,18 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
         return
     dialect = connection.dialect.name
     if dialect == "mysql":
+        from sqlalchemy.dialects import mysql
+
         unchanged = table.primary_key.columns.values()[0]
         statement: Any = mysql.insert(table)
         connection.execute(statement.on_duplicate_key_update({unchanged.name: unchanged}), list(rows))
     elif dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         connection.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
     else:
+        from sqlalchemy.dialects import sqlite
+
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
 
 
