@@ -105,12 +105,21 @@ class GitCache:
         self._ensure()
         if FULL_COMMIT.match(ref):
             return self._exact(ref, depth)
+        full, commit = self._remote_name(ref)
+        return self._named(full, commit, depth) if full else self._short(ref)
+
+    def look(self, ref):
+        """The full id of the commit that ``ref`` names now, without fetching or writing anything; None for a short commit."""
+        return ref if FULL_COMMIT.match(ref) else self._remote_name(ref)[1]
+
+    def _remote_name(self, ref):
+        """(full name of the ref, commit) at the repository; (None, None) for what may be the start of a commit."""
         names = self._remote_names(ref)
         for full in ("refs/tags/" + ref, "refs/heads/" + ref, ref):
             if full in names:
-                return self._named(full, names.get(full + "^{}", names[full]), depth)
+                return full, names.get(full + "^{}", names[full])
         if SHORT_COMMIT.match(ref):
-            return self._short(ref)
+            return None, None
         raise NotFoundError(
             "source.git.ref: {0} has no branch, tag or commit {1!r}".format(self.shown, ref),
             hint="Push it first, or correct the version.",

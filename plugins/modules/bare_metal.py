@@ -291,9 +291,16 @@ release:
       type: str
       sample: /srv/shop_api/releases/1.4.2
     digest:
-      description: What the release is, C(sha256:) of its archive or C(git:) and its commit.
+      description:
+        - What the release is, C(sha256:) of its archive or C(git:) and its commit.
+        - In check mode what it would be, as far as that can be told without fetching it.
       type: str
       sample: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    current_digest:
+      description: What the release that is live is.
+      returned: with O(state=staged)
+      type: str
+      sample: sha256:fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9
     activated_at:
       description: When it became live, in UTC.
       type: str

@@ -65,9 +65,11 @@ class ReleaseStep(FraisierAction):
             archive = self._controller_archive(options)
         except NotFoundError as error:
             found = self._call_host(provider, {"state": "inspected", "path": options["path"]}, None, task_vars, 0)
-            if options.get("release") not in [release["version"] for release in found.get("releases") or []]:
+            digests = {release["version"]: release.get("digest") for release in found.get("releases") or []}
+            if options.get("release") not in digests:
                 raise
-            release = {**found["release"], "version": options["release"]}
+            live = found["release"]
+            release = {**live, "version": options["release"], "digest": digests[options["release"]], "current_digest": digests.get(live.get("current"))}
             warning = f"{error.message}; the release that this host has is used as it is"
             return {"changed": False, "release": release, "timings": found.get("timings"), "warnings": [warning]}
         return self._call_host(provider, options, archive, task_vars, 0)

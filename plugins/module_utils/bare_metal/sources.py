@@ -61,6 +61,10 @@ class ArchiveSource:
             self.fetch.check_sha256(self.shown, self.expected, self.actual)
         return "sha256:" + self.actual
 
+    def look_up_digest(self):
+        """What a look tells without bringing the archive here: its sum when it is known."""
+        return self.known_digest()
+
     def digest(self, scratch):
         """Bring the archive to this host (into the folder ``scratch`` if need be) and return its digest."""
         if self.path is not None:
@@ -118,6 +122,13 @@ class GitSource:
     def known_digest(self):
         """The digest if ``ref`` is a full commit; a branch or tag may have moved."""
         return "git:" + self.commit if self.commit is not None else None
+
+    def look_up_digest(self):
+        """Ask the repository which commit ``ref`` names now; fetches nothing. None for a short commit, which only a fetch makes whole."""
+        if self.commit is None:
+            with self.call.timed("fetch"):
+                self.commit = self.cache.look(self.ref)
+        return self.known_digest()
 
     def digest(self, scratch):
         """Fetch the commit and return its digest."""

@@ -69,22 +69,34 @@ class Staging:
 
     def _finish(self, changed, before):
         result = self.call.result(changed, self.version)
-        digest = self.digest or (before or {}).get("digest")
-        result["release"]["digest"] = result["release"]["digest"] or digest
+        release = result["release"]
+        # In check mode too: what the release would be, None where only fetching could tell.
+        release["digest"] = self.digest if changed else before.get("digest")
+        live = self.layout.manifest(release["current"]) if release["current"] else None
+        release["current_digest"] = (live or {}).get("digest")
         return self.call.with_diff(
             result,
             {"release": self.version, "staged": before is not None, "digest": (before or {}).get("digest")},
-            {"release": self.version, "staged": True, "digest": digest if changed else (before or {}).get("digest")},
+            {"release": self.version, "staged": True, "digest": release["digest"]},
         )
 
     def _would_change(self, before):
         self._check_place()
-        self.digest = self.source.known_digest()
+        self.digest = self._looked_up(before)
         if before is None:
             return True
         if self.digest is None:
             return bool(self.params["force"]) or before.get("source") != self.source.location()
         return not self._is_same(before)
+
+    def _looked_up(self, before):
+        """The digest as far as it can be told without bringing anything here; fails where staging would fail."""
+        try:
+            return self.source.look_up_digest()
+        except (ProviderConnectionError, NotFoundError):
+            if not self._stands_in(before):
+                raise
+            return None
 
     def _stage(self, before):
         clean_scratch(self.layout)
@@ -149,12 +161,16 @@ class Staging:
         try:
             self.digest = self.source.digest(self.scratch)
         except (ProviderConnectionError, NotFoundError) as error:
-            if before is None or before.get("source") != self.source.location() or self.params["force"]:
+            if not self._stands_in(before):
                 raise
             self.call.warn("release {0} is used as it was staged at {1}, without comparing: {2}".format(self.version, before.get("staged_at"), error.message))
             self.digest = before["digest"]
             return False
         return True
+
+    def _stands_in(self, before):
+        """Whether the release that is here may be used unseen when its source is away: it came from the very same place."""
+        return before is not None and before.get("source") == self.source.location() and not self.params["force"]
 
     def _recipe(self):
         build_command = self.params.get("build")

@@ -78,6 +78,20 @@ def test_a_second_time_is_unchanged(deployment: Recorder, tmp_path: Path) -> Non
     assert (outcome(deployment)["outcome"], outcome(deployment)["changed"]) == ("unchanged", False)
 
 
+def test_a_release_that_the_host_has_needs_no_archive_and_is_told_by_its_own_digest(deployment: Recorder, tmp_path: Path) -> None:
+    root = str(tmp_path / "shop")
+    old, live = build_release(tmp_path, "1.0.0"), build_release(tmp_path, "2.0.0")
+    for built in (old, live):
+        step("stage", {"release": built.version, "path": root, "source": source(built.path)})
+    step("activate", {"release": "2.0.0", "path": root, "min_healthy": 0.0})
+    old.path.unlink()
+    deployment.asked.clear()
+    assert step("stage", {"release": "1.0.0", "path": root, "source": source(old.path)})["changed"] is False
+    told = outcome(deployment)["release"]
+    assert (told["version"], told["digest"]) == ("1.0.0", f"sha256:{old.sha256}")
+    assert (told["current"], told["current_digest"]) == ("2.0.0", f"sha256:{live.sha256}")
+
+
 def test_check_mode_changes_nothing_and_says_that_it_only_looked(deployment: Recorder, tmp_path: Path) -> None:
     options = {"release": "1.0.0", "path": str(tmp_path / "shop"), "source": source(build_release(tmp_path, "1.0.0").path)}
     result = step("stage", options, check=True)
