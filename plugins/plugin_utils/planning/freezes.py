@@ -84,7 +84,7 @@ def _read(option: str, entry: object) -> Window:
     window = Window(option, " ".join(entry["name"].split()), " ".join(entry["reason"].split()), _zone(f"{option}.timezone", entry["timezone"]))
     if wanted is REPEATED:
         return replace(window, cron=_cron(f"{option}.cron", entry["cron"]), hours=_hours(f"{option}.hours", entry["hours"]))
-    begins, ends = _moment(f"{option}.from", entry["from"], zone, min), _moment(f"{option}.to", entry["to"], zone, max)
+    begins, ends = _moment(f"{option}.from", entry["from"], window.zone, min), _moment(f"{option}.to", entry["to"], window.zone, max)
     if ends.astimezone(UTC) <= begins.astimezone(UTC):
         raise _wrong(f"{option}.to", entry["to"], f"does not lie after from ({entry['from']})", "Give the moment when the window has ended")
     return replace(window, begins=begins, ends=ends)
