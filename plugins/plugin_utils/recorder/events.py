@@ -75,21 +75,22 @@ class RunEvents:
 
     def result(self, result: Any, outcome: str) -> None:
         """One host's outcome of one task."""
-        task, host, values = result.task, str(result.host), result.result
-        started = self._started.pop((host, str(task._uuid)), None)
+        task, host = result.task, str(result.host)
+        identifier = str(task._uuid)
+        started = self._started.pop((host, identifier), None)
         data: dict[str, Any] = {
             **self._play,
-            "task": str(task._uuid),
-            "name": self._task.get("name") if self._task.get("task") == str(task._uuid) else self._redactor.text(str(task.get_name())),
+            "task": identifier,
+            "name": self._task.get("name") if self._task.get("task") == identifier else self._redactor.text(str(task.get_name())),
             "action": str(task.action),
-            "changed": bool(values.get("changed")),
+            "changed": bool(result.is_changed()),  # result.result would copy all of it
         }
         if started is not None:
             data["duration"] = round(self._clock() - started, 6)
         if task.delegate_to:
             data["delegated_to"] = self._redactor.text(str(task.delegate_to))
         if outcome in ("failed", "unreachable"):
-            data["message"] = "no_log is set" if task.no_log else self._redactor.text(str(values.get("msg", "")))[:MESSAGE_LIMIT]
+            data["message"] = "no_log is set" if task.no_log else self._redactor.text(str(result.result.get("msg", "")))[:MESSAGE_LIMIT]
             data["ignored"] = bool(task.ignore_errors if outcome == "failed" else task.ignore_unreachable)
         self._emit(f"task.{outcome}", data, host)
 

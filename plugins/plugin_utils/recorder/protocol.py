@@ -18,9 +18,12 @@ ANSWER_SECONDS = 20.0
 LINE_LIMIT = 16 * 1024 * 1024
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
+
+
 def encode(message: dict[str, Any]) -> bytes:
     """One message as one line."""
-    return json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n"
+    return _ENCODER.encode(message).encode() + b"\n"
 
 
 def to_error(data: dict[str, Any]) -> errors.FraisierError:
