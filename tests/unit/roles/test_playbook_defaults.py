@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-PLAYBOOKS = sorted((CHECKOUT / "playbooks").glob("*.yml"))
+PLAYBOOKS = sorted((CHECKOUT / "playbooks").rglob("*.yml"))
 REPEATED = re.compile(r"\b([a-z_]+) \| default\(([^()]*)\)")
 PINNED = {"strategy": "linear", "any_errors_fatal": False, "gather_facts": False}
 
@@ -51,4 +51,6 @@ def test_every_play_pins_what_a_user_s_ansible_cfg_could_break_it_with(path: Pat
 
 
 def test_no_play_of_a_deployment_lets_a_task_be_cut_off_by_a_timeout_of_ansible() -> None:
-    assert [play["name"] for play in plays(CHECKOUT / "playbooks" / "deploy.yml") if play.get("timeout") != 0] == []
+    of_a_deployment = [play for name in ("deploy.yml", "common/steps.yml") for play in plays(CHECKOUT / "playbooks" / name)]
+    assert len(of_a_deployment) == 5
+    assert [play["name"] for play in of_a_deployment if play.get("timeout") != 0] == []
