@@ -156,6 +156,12 @@ class PlanDriftedError(DeploymentError):
     code, category = "PLAN_DRIFTED", "VALIDATION"
 
 
+class NotApprovedError(DeploymentError):
+    """Not enough people have approved the plan."""
+
+    code, category, infrastructure = "NOT_APPROVED", "VALIDATION", True
+
+
 class FrozenError(DeploymentError):
     """A freeze window forbids deployments now."""
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import steps_to_run
+
 DEPLOYMENT_KEYS = (
     "identifier",
     "kind",
@@ -57,10 +59,12 @@ def _would(stage: dict[str, Any], current: str | None, target: str) -> str:
         return "not asked"
     if stage.get("outcome") in ("failed", "unreachable", "reverted"):
         return str((stage.get("error") or {}).get("message", "cannot be staged"))[:80]
-    steps = ["stage"] if stage.get("changed") else []
-    if current != target:
-        steps += ["activate", "verify", "retire old releases"]
-    return ", ".join(steps) or "nothing"
+    return shown_steps(steps_to_run(bool(stage.get("changed")), current, target))
+
+
+def shown_steps(steps: Sequence[str]) -> str:
+    """The steps of a host as people read them."""
+    return ", ".join({"retire": "retire old releases"}.get(step, step) for step in steps) or "nothing"
 
 
 def outcome_lines(deployment: dict[str, Any], answer: dict[str, Any]) -> list[str]:

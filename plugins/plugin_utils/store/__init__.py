@@ -20,6 +20,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import
     LockRow,
     Opened,
     OpenRequest,
+    PlanRequest,
+    PlanUse,
     SchemaState,
     plain,
 )
@@ -37,6 +39,8 @@ __all__ = [
     "LockRow",
     "OpenRequest",
     "Opened",
+    "PlanRequest",
+    "PlanUse",
     "SchemaState",
     "Store",
     "plain",

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import locks, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import locks, plans, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.goods import last_good
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, Lease, Opened, OpenRequest
@@ -134,6 +134,8 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
         "started_at": now,
     }
     key = _inserted(connection.execute(insert(deployment).values(**values)))
+    if request.applies is not None:
+        plans.bind(connection, request.applies, key, now)
     connection.execute(update(tables.lock).where(tables.lock.c.pk_lock == lock.pk_lock).values(fk_deployment=key))
     hosts = [{"id": uuid7(), "identifier": f"{identifier}:{host}", "fk_deployment": key, "host": host, "state": "pending"} for host in request.hosts]
     if hosts:

@@ -19,6 +19,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import goods
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.engine import make_engine
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.metrics import metrics_rows
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.revisions import schema_state
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.transactions import Transactions
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event, GoodRelease, Lease, LockRow, Opened, OpenRequest, SchemaState
@@ -39,6 +40,7 @@ class Store:
         self._engine = engine
         self._url = url
         self._transactions = Transactions(engine, url, timeout)
+        self.plans = Plans(self._transactions)
         self._schema_seen = False
         self.dialect: str = engine.dialect.name
         self.label: str = describe(url)

@@ -23,11 +23,36 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclasses.dataclass(frozen=True)
+class PlanRequest:
+    """A plan to write down: its document and the hash of it, and what the hash leaves out: who made it, why, and how long it will take."""
+
+    hash: str
+    document: dict[str, Any]
+    fraise: str
+    fraise_type: str
+    environment: str
+    version: str
+    expected_seconds: float | None
+    reason: str
+    user: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanUse:
+    """A plan (its whole hash) to be applied, if so many people have approved it; ``own``: whether its maker may be one of them."""
+
+    hash: str
+    approvals: int
+    own: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class OpenRequest:
     """What a run asks for when it opens a deployment.
 
     ``owner`` (a UUID) owns the lock, ``owner_name`` (user@host pid) is what a person reads, ``at`` is the controller's clock, ``lease_seconds`` the
-    first lease. The store keeps names as they are (1 to 128 characters) and cuts ``reason`` at 4096 characters, ``user`` and ``owner_name`` at 255.
+    first lease, ``applies`` the plan that is carried out. The store keeps names as they are (1 to 128 characters) and cuts ``reason`` at 4096
+    characters, ``user`` and ``owner_name`` at 255.
     """
 
     run: str
@@ -47,6 +72,7 @@ class OpenRequest:
     options: dict[str, Any]
     lease_seconds: float
     at: datetime
+    applies: PlanUse | None = None
 
 
 @dataclasses.dataclass(frozen=True)
