@@ -1,7 +1,7 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operations that actions ask of the recorder: open, intent, outcome, gate, close, query. One open deployment a run."""
+"""The operations that actions ask of the recorder: open, intent, outcome, gate, close, operate, query. One open deployment a run."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import answer_query
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Lease, Opened, Store
 
 Reply = Callable[[dict[str, Any]], None]
@@ -271,11 +272,19 @@ class Operations:
         self.sink.ask(Job(lambda store: store.renew_lease(lease, float(self.settings["lease"])), done))
         return float(self.settings["heartbeat"])
 
+    def _op_operate(self, request: dict[str, Any], reply: Reply) -> None:
+        asked = VerbRequest(run=self.run, **{key: value for key, value in request.items() if key != "op"})
+
+        def done(answer: Any, failure: FraisierError | None) -> None:
+            reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "answer": answer})
+
+        self.sink.ask(Job(lambda store: operate(store, asked), done))
+
     def _op_query(self, request: dict[str, Any], reply: Reply) -> None:
         def done(answer: Any, failure: FraisierError | None) -> None:
             reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "answer": answer})
 
-        if request.get("query") not in ("history", "status", "fleet", "deployment", "check", "migrate", "sql"):
-            raise NotFoundError(f"Unknown query {request.get('query')}", hint="One of: check, deployment, fleet, history, migrate, sql, status")
+        if request.get("query") not in ("history", "status", "fleet", "deployment", "command", "check", "migrate", "sql"):
+            raise NotFoundError(f"Unknown query {request.get('query')}", hint="One of: check, command, deployment, fleet, history, migrate, sql, status")
         any_schema = request["query"] in ("check", "migrate", "sql")
         self.sink.ask(Job(lambda store: answer_query(store, request), done, any_schema))

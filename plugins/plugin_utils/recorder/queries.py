@@ -72,6 +72,9 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
         if found is None:
             raise NotFoundError(f"No deployment {request.get('deployment')} in the store", hint="Look at the playbook fraisier.deploy.history")
         return found
+    if query == "command":
+        # Its deployment may have been pruned meanwhile: then nothing is known of it.
+        return store.commands.outcome(str(request.get("command"))) or {"obeyed_at": None, "outcome": None}
     if query == "migrate":
         applied = store.migrate()
         return {"applied": applied, "schema": _schema(store)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
@@ -16,11 +16,10 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import locks, plans, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.goods import last_good
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, Lease, Opened, OpenRequest
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, clean, document
 
-SOURCE = "store"
-"""The source of the events that the store itself writes."""
 deployment = tables.deployment
 
 
@@ -104,7 +103,7 @@ def mark_stale(connection: Connection, lock: Row[Any], now: datetime, owner_name
         connection.execute(
             update(deployment).where(deployment.c.pk_deployment == row.pk_deployment).values(status="interrupted", status_reason=reason, finished_at=now)
         )
-        _note(connection, row.run, row.pk_deployment, row.id, "deployment.interrupted", {"reason": reason}, now)
+        note(connection, row.run, "deployment.interrupted", {"reason": reason}, now, key=row.pk_deployment, deployment=row.id)
 
 
 def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: datetime, previous: str | None) -> Opened:
@@ -142,30 +141,9 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
         connection.execute(insert(tables.deployment_host), hosts)
     lease = _lease(request, lock)
     told = {name: values[name] for name in ("identifier", "kind", "version", "previous_version", "token")} | {"hosts": request.hosts}
-    _note(connection, request.run, key, deployment_id, "deployment.opened", told, now)
+    note(connection, request.run, "deployment.opened", told, now, key=key, deployment=deployment_id)
     return Opened(deployment_id, identifier, lock.last_number, previous, lease)
 
 
 def _inserted(result: Any) -> int:
     return int(result.inserted_primary_key[0])
-
-
-def _note(connection: Connection, run: str, key: int, deployment_id: str, kind: str, data: dict[str, Any], now: datetime) -> None:
-    """An event of the store's own. The pair's lock is held, and a run's own events come from one process, so the next number is free."""
-    event = tables.event
-    seq = connection.execute(select(func.coalesce(func.max(event.c.seq), 0) + 1).where(event.c.run == run, event.c.source == SOURCE)).scalar_one()
-    connection.execute(
-        insert(event).values(
-            id=uuid7(),
-            identifier=f"{run}:{SOURCE}:{seq}",
-            fk_deployment=key,
-            run=run,
-            source=SOURCE,
-            seq=seq,
-            at=now,
-            stored_at=now,
-            type=kind,
-            deployment=deployment_id,
-            data=document(data),
-        )
-    )

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Connection, Row
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import hosts, locks, steps, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, hosts, locks, steps, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import CLOSED_STATUSES, OPEN_STATUSES, Event, parse_time
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, document, mapping, number, optional, whole
@@ -42,6 +42,8 @@ def project(connection: Connection, target: Target, event: Event) -> None:
         _close(connection, target, event)
     elif event.type == "deployment.interrupted":
         _interrupt(connection, target, event)
+    elif event.type == "command.obeyed":
+        commands.obey(connection, target.key, event)
 
 
 def _step(connection: Connection, target: Target, event: Event) -> None:

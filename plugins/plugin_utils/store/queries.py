@@ -50,7 +50,7 @@ def fleet(connection: Connection, fraise: str | None, environment: str | None) -
 
 
 def deployment(connection: Connection, name: str) -> dict[str, Any] | None:
-    """One deployment by identifier or UUID, with its plan, options, error, ``hosts``, ``steps`` and ``checks``; nothing when there is none."""
+    """One deployment by identifier or UUID, with its plan, options, error, ``hosts``, ``steps``, ``checks`` and ``commands``; nothing when there is none."""
     view, table = views.deployment_history, tables.deployment
     by_id = len(name) == 36 and ":" not in name
     key = select(table.c.pk_deployment, table.c.id, table.c.plan, table.c.options, table.c.error)
@@ -58,7 +58,7 @@ def deployment(connection: Connection, name: str) -> dict[str, Any] | None:
     if row is None:
         return None
     found = _rows(connection, select(view).where(view.c.id == row.id))[0]
-    host, step, check = tables.deployment_host, tables.step, tables.health_check
+    host, step, check, command = tables.deployment_host, tables.step, tables.health_check, tables.command
     of_host = host.c.pk_deployment_host
     hosts = select(*_told(host)).where(host.c.fk_deployment == row.pk_deployment).order_by(host.c.host)
     steps = select(host.c.host, *_told(step)).join(host, of_host == step.c.fk_deployment_host).where(step.c.fk_deployment == row.pk_deployment)
@@ -76,6 +76,7 @@ def deployment(connection: Connection, name: str) -> dict[str, Any] | None:
         "hosts": _rows(connection, hosts),
         "steps": _rows(connection, steps.order_by(step.c.pk_step)),
         "checks": _rows(connection, checks.order_by(check.c.pk_health_check)),
+        "commands": _rows(connection, select(*_told(command)).where(command.c.fk_deployment == row.pk_deployment).order_by(command.c.pk_command)),
     }
 
 

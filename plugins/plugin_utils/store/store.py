@@ -17,6 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Migr
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import events as event_rows
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import goods, inspection, locks, opening, queries
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.engine import make_engine
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.metrics import metrics_rows
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
@@ -40,6 +41,7 @@ class Store:
         self._engine = engine
         self._url = url
         self._transactions = Transactions(engine, url, timeout)
+        self.commands = Commands(self._transactions)
         self.plans = Plans(self._transactions)
         self._schema_seen = False
         self.dialect: str = engine.dialect.name
@@ -150,7 +152,7 @@ class Store:
         return self._transactions.read("reading the history", lambda connection: queries.history(connection, fraise, environment, limit))
 
     def deployment(self, identifier_or_id: str) -> dict[str, Any] | None:
-        """One deployment with plan, options, error, ``hosts``, ``steps`` and ``checks``; nothing when there is none."""
+        """One deployment with plan, options, error, ``hosts``, ``steps``, ``checks``, ``commands``; nothing when there is none."""
         return self._transactions.read("reading a deployment", lambda connection: queries.deployment(connection, identifier_or_id))
 
     def status(self, fraise: str | None = None, environment: str | None = None) -> list[dict[str, Any]]:

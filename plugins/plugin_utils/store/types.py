@@ -76,6 +76,25 @@ class OpenRequest:
 
 
 @dataclasses.dataclass(frozen=True)
+class CommandRequest:
+    """What an operator asks of the newest open deployment of a pair, or of the one named.
+
+    ``verb``: pause, resume, promote or abort. ``argument``: of a pause what follows its end (resume, abort), of an abort undo or leave. ``expires``:
+    seconds until a pause ends by itself. ``user``: who, as a person reads it. ``run``: the playbook run that asks.
+    """
+
+    verb: str
+    fraise: str
+    environment: str
+    user: str
+    run: str
+    reason: str = ""
+    argument: str | None = None
+    expires: float | None = None
+    deployment: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Lease:
     """The right to change one fraise in one environment until ``expires_at`` (the database's clock). Hosts obey the highest ``token``."""
 

@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operate
+short_description: Act on a deployment from another terminal
+version_added: 0.1.0
+author:
+  - fraisier.deploy contributors (!UNKNOWN)
+description:
+  - Pauses, resumes, promotes or aborts the deployment that is under way, from any machine that reaches the same store.
+  - The running deployment obeys at its next gate, and within two seconds while it waits. A step of a host that is under way is not cut short.
+  - Every act is recorded with who, when and why. Who is the user of the operating system, and the name in the variable C(operator), or the one that AWX gives.
+  - Runs in the controller and needs no connection. Needs the callback P(fraisier.deploy.recorder#callback).
+extends_documentation_fragment:
+  - fraisier.deploy.attributes
+  - fraisier.deploy.attributes.actiongroup_deploy
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  verb:
+    description:
+      - What to do.
+      - V(pause) holds the deployment at its next gate; V(resume) ends that.
+      - V(promote) skips the current wait, a pause or the time between two batches.
+      - V(abort) ends the deployment.
+    type: str
+    required: true
+    choices: [abort, pause, promote, resume]
+  fraise:
+    description: The service.
+    type: str
+  fraise_environment:
+    description: Where it runs.
+    type: str
+  deployment:
+    description: The deployment, by its identifier. By default the newest one of the service in its environment.
+    type: str
+  argument:
+    description:
+      - Of V(verb=abort) V(undo), the default, to bring every host that changed back, or V(leave) to leave the hosts as they are.
+      - Of V(verb=pause) what follows when it expires, V(resume), the default, or V(abort), which undoes.
+    type: str
+  reason:
+    description: Why. Required for V(verb=abort).
+    type: str
+  expires:
+    description: Of V(verb=pause) the seconds after which it ends by itself. Required there, for every pause ends.
+    type: float
+  override:
+    description: Why a rule that stands in the way does not count this time.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Hold the deployment for ten minutes
+  fraisier.deploy.operate:
+    verb: pause
+    fraise: shop_api
+    fraise_environment: production
+    reason: Errors on web1, looking into it
+    expires: 600
+"""
+
+RETURN = r"""
+verb:
+  description: What was asked.
+  returned: success
+  type: str
+msg:
+  description: What comes of it, in one line.
+  returned: success
+  type: str
+deployment:
+  description: The deployment that was told, by its identifier.
+  returned: success
+  type: str
+command:
+  description: Id of the command in the store. None when it said nothing new, or in check mode.
+  returned: success
+  type: str
+obeyed_at:
+  description: When the running deployment obeyed. None when it had not within three seconds.
+  returned: when a command was written
+  type: str
+outcome:
+  description: What became of it.
+  returned: when a command was written
+  type: str
+error:
+  description: The error with its code, category, message and hint.
+  returned: on failure
+  type: dict
+"""

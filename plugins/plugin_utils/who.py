@@ -1,0 +1,27 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who acts: the name that an operator or AWX gives, beside the user of the operating system, which nobody can leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = ("operator", "awx_user_name", "tower_user_name")
+LIMIT = 255
+
+
+def who(variables: Mapping[str, Any], os_user: str, host: str) -> str:
+    """``claimed (user@host)``, or ``user@host`` when the variables name nobody. Control characters of a claimed name become spaces; 255 characters at most."""
+    acting = f"{os_user}@{host}"
+    claimed = next((name for name in (_name(variables.get(key)) for key in NAMES) if name), "")
+    if not claimed:
+        return acting[:LIMIT]
+    room = LIMIT - len(acting) - 3
+    return f"{claimed[: max(room, 0)]} ({acting})"[:LIMIT]
+
+
+def _name(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
