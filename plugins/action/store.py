@@ -4,20 +4,23 @@
 from __future__ import annotations
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.plan_reports import plan_report, plans_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import report_lines
 
 MIGRATION_SECONDS = 120.0
+PLAN_REPORTS = {"plan": plan_report, "plans": plans_report}
 
 
 class ActionModule(FraisierAction):
     """Asks the store a question through the recorder, and shows the answer as a table."""
 
     SPEC = {
-        "query": {"type": "str", "required": True, "choices": ["check", "deployment", "fleet", "history", "migrate", "sql", "status"]},
+        "query": {"type": "str", "required": True, "choices": ["check", "deployment", "fleet", "history", "migrate", "plan", "plans", "sql", "status"]},
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
         "deployment": {"type": "str"},
+        "plan": {"type": "str"},
         "limit": {"type": "int", "default": 20},
         "answers": {"type": "dict"},
         "show": {"type": "bool", "default": True},
@@ -35,9 +38,10 @@ class ActionModule(FraisierAction):
             fraise=arguments.get("fraise"),
             environment=arguments.get("fraise_environment"),
             deployment=arguments.get("deployment"),
+            plan=arguments.get("plan"),
             limit=arguments["limit"],
         )["answer"]
-        lines = report_lines(query, answer, arguments.get("answers"))
+        lines = PLAN_REPORTS[query](answer) if query in PLAN_REPORTS else report_lines(query, answer, arguments.get("answers"))
         if arguments["show"]:
             self.say(*lines)
         changed = bool(query == "migrate" and answer["applied"])

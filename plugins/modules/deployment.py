@@ -50,7 +50,7 @@ options:
     default: api
   version:
     description:
-      - The version to bring, a text. Required for O(kind=deploy); a rollback without it goes to the last good version.
+      - The version to bring, a text. Required for O(kind=deploy) without O(plan); a rollback without it goes to the last good version.
       - A number is refused, for V(1.10) without quotes is the number 1.1 in YAML.
     type: raw
   provider:
@@ -76,6 +76,21 @@ options:
     description: Seconds to wait for the lock while another deployment holds it.
     type: int
     default: 0
+  plan:
+    description:
+      - The plan that is applied, its hash or at least 12 letters of its start. The version may then be left out.
+      - Refused with C(PLAN_DRIFTED) when hosts, batches, budgets, version, kind, provider or strategy are not those of the plan. What hosts have, the
+        release's content and the options are compared before the first batch, when nothing live has changed.
+    type: str
+    default: ""
+  approvals:
+    description: How many people must have approved the plan. More than 0 refuses an opening of O(kind=deploy) without O(plan), but for check mode.
+    type: int
+    default: 0
+  approve_own:
+    description: Whether the one who made the plan may be among those who approve it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -86,6 +101,16 @@ EXAMPLES = r"""
     fraise_environment: production
     version: 1.4.2
     batches: [1, "25%", "100%"]
+  run_once: true
+  register: fraisier_deployment
+
+- name: Apply a plan that two people approved
+  fraisier.deploy.deployment:
+    state: open
+    fraise: shop_api
+    fraise_environment: production
+    plan: 3f0c5b6d1e2a
+    approvals: 2
   run_once: true
   register: fraisier_deployment
 

@@ -30,7 +30,7 @@ options:
       - V(migrate) brings the schema up to date; V(sql) gives the statements that a database administrator can read and apply by hand.
     type: str
     required: true
-    choices: [check, deployment, fleet, history, migrate, sql, status]
+    choices: [check, deployment, fleet, history, migrate, plan, plans, sql, status]
   fraise:
     description: Only this service.
     type: str
@@ -40,8 +40,11 @@ options:
   deployment:
     description: The deployment to show with V(deployment), its identifier or id.
     type: str
+  plan:
+    description: The plan to show with V(plan), its hash or at least 12 letters of its start.
+    type: str
   limit:
-    description: How many deployments V(history) shows at the most.
+    description: How many deployments V(history) and how many plans V(plans) shows at the most.
     type: int
     default: 20
   answers:

@@ -23,7 +23,8 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
 from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import program
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import check_prefix
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -50,6 +51,9 @@ class DeploymentAction(FraisierAction):
         "max_failed": {"type": "raw", "default": 0},
         "reason": {"type": "str"},
         "wait": {"type": "int", "default": 0},
+        "plan": {"type": "str", "default": ""},
+        "approvals": {"type": "int", "default": 0},
+        "approve_own": {"type": "bool", "default": False},
     }
     _requires_connection = False
 
@@ -66,6 +70,7 @@ class DeploymentAction(FraisierAction):
         redactor = self.redactor(arguments, task_vars)
         request = {
             **{key: arguments[key] for key in ("kind", "fraise", "fraise_type", "provider", "strategy", "batches", "max_failed")},
+            **{key: arguments[key] for key in ("plan", "approvals", "approve_own")},
             "environment": arguments["fraise_environment"],
             "version": arguments.get("version") or "",
             "reason": redactor.text(arguments.get("reason") or ""),
@@ -107,6 +112,8 @@ class DeploymentAction(FraisierAction):
         hosts = {name: {**host, "error": _brief(host["error"])} for name, host in answer["hosts"].items()}
         if self._task.check_mode:
             failed = [name for name, host in hosts.items() if host["state"] in ("failed", "unreachable")]
+            if answer.get("drift"):
+                raise to_error(answer["drift"])
             if failed:
                 raise DeploymentError(
                     f"The check found hosts that cannot be deployed to: {', '.join(failed)}", hint="See their messages above", result={**told, "hosts": hosts}
@@ -161,7 +168,11 @@ def check_request(arguments: dict[str, Any], hosts: list[str]) -> None:
             hint="Set it once for the inventory, e.g. fraise_environment: production in group_vars/all.yml",
             context={"option": "fraise_environment"},
         )
-    check_version(arguments.get("version"), arguments["kind"])
+    check_version(arguments.get("version"), arguments["kind"], planned=bool(arguments.get("plan")))
+    if arguments.get("plan"):
+        check_prefix(arguments["plan"])
+    if arguments.get("approvals", 0) < 0:
+        raise _refused("fraise_approvals is negative", "Give how many people must approve a plan, 0 for none", "fraise_approvals")
     for option, value, choices in (("fraise_strategy", arguments["strategy"], STRATEGIES), ("fraise_type", arguments["fraise_type"], TYPES)):
         if value not in choices:
             raise ConfigurationError(f"{option}: there is no {value!r}", hint=f"One of: {', '.join(choices)}", context={"option": option, "value": value})
@@ -171,7 +182,7 @@ def check_request(arguments: dict[str, Any], hosts: list[str]) -> None:
         raise NotFoundError(f"{fraise} has no hosts in this run", hint="Look at the inventory and at --limit", context={"option": "fraise", "value": fraise})
 
 
-def check_version(version: object, kind: str) -> None:
+def check_version(version: object, kind: str, *, planned: bool = False) -> None:
     """Refuse what is no version; a number is refused too, for what its writer meant is lost."""
     if version is not None and not isinstance(version, str):
         raise _refused(
@@ -180,7 +191,7 @@ def check_version(version: object, kind: str) -> None:
             "version",
             str(version),
         )
-    if not version and kind == "deploy":
+    if not version and kind == "deploy" and not planned:
         raise _refused("version is missing", "Give it with -e version=1.4.2", "version")
     if version and not VERSION.fullmatch(version):
         hint = "Letters, digits and . _ + - only, starting with a letter or digit, 128 at most"

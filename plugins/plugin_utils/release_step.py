@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Frai
 from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import HostCall
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import hold_step, option_digests
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 
 STATES = {"stage": "staged", "activate": "active", "verify": "inspected", "revert": "active", "retire": "pruned", "inspect": "inspected"}
@@ -43,10 +45,12 @@ class ReleaseStep(FraisierAction):
             options["fence"] = intent["fence"]
         redactor = self.redactor(arguments, task_vars)
         report: dict[str, Any] = {"step_id": intent["step_id"], "host": host, "step": step}
+        if step == "stage":
+            report["options"] = option_digests(arguments["options"], redactor)
         try:
             provider_argument_spec(provider)
             if step == "stage":
-                result = self._stage(provider, options, task_vars)
+                result = self._stage(provider, options, task_vars, lambda digest: hold_to(intent, host, report["options"], digest))
             else:
                 result = self._call_host(provider, options, None, task_vars, arguments["reconnect"])
         except BaseException as exception:  # a task's time-out is no Exception, and the host may have done its work all the same
@@ -59,11 +63,15 @@ class ReleaseStep(FraisierAction):
             result["msg"] = f"{result.get('msg', '')} [{code}]"
         return result
 
-    def _stage(self, provider: str, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Stage; when the archive has gone from the controller, a host that has the release already needs none (a rollback, most often)."""
+    def _stage(self, provider: str, options: dict[str, Any], task_vars: dict[str, Any], hold: Callable[[str | None], None]) -> dict[str, Any]:
+        """Stage what ``hold``, given the digest that is known here, lets pass.
+
+        When the archive has gone from the controller, a host that has the release already needs none (a rollback, most often).
+        """
         try:
             archive = self._controller_archive(options)
         except NotFoundError as error:
+            hold(None)
             found = self._call_host(provider, {"state": "inspected", "path": options["path"]}, None, task_vars, 0)
             digests = {release["version"]: release.get("digest") for release in found.get("releases") or []}
             if options.get("release") not in digests:
@@ -72,6 +80,7 @@ class ReleaseStep(FraisierAction):
             release = {**live, "version": options["release"], "digest": digests[options["release"]], "current_digest": digests.get(live.get("current"))}
             warning = f"{error.message}; the release that this host has is used as it is"
             return {"changed": False, "release": release, "timings": found.get("timings"), "warnings": [warning]}
+        hold(_given_digest(options))
         return self._call_host(provider, options, archive, task_vars, 0)
 
     def _call_host(self, provider: str, options: dict[str, Any], archive: Path | None, task_vars: dict[str, Any], reconnect: int) -> dict[str, Any]:
@@ -110,6 +119,20 @@ class ReleaseStep(FraisierAction):
             with path.open("rb") as stream:
                 archive["sha256"] = hashlib.file_digest(stream, "sha256").hexdigest()
         return path
+
+
+def _given_digest(options: dict[str, Any]) -> str | None:
+    """The digest of the archive, where the options say it; what is wrong with them is the provider's to tell."""
+    source = options.get("source")
+    archive = source.get("archive") if isinstance(source, dict) else None
+    given = archive.get("sha256") if isinstance(archive, dict) else None
+    return f"sha256:{str(given).strip().lower().removeprefix('sha256:')}" if given else None
+
+
+def hold_to(intent: dict[str, Any], host: str, options: dict[str, str], digest: str | None) -> None:
+    """Refuse, before the host is called, what the plan that is applied does not say."""
+    if intent.get("planned"):
+        hold_step(host, intent["planned"], options, digest)
 
 
 def _failure(exception: BaseException) -> dict[str, Any]:

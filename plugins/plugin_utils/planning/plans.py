@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -20,9 +20,10 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.reda
 FORMAT = 1
 SHORTEST_PREFIX = 12
 NAMED_DIFFERENCES = 8
+NAMED_HOSTS = 5
 DIGEST_LETTERS = 32
 _PREFIX = re.compile(rf"[0-9a-f]{{{SHORTEST_PREFIX},64}}")
-_LONG_DIGEST = re.compile(r"\b(sha256|git):([0-9a-f]{12})[0-9a-f]+")
+_LONG_DIGEST = re.compile(r"\b(sha256:|git:|digest )([0-9a-f]{12})[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -144,41 +145,65 @@ def static_differences(document: Mapping[str, Any], found: Mapping[str, Any]) ->
 
 
 def host_differences(document: Mapping[str, Any], checks: Mapping[str, Mapping[str, Any]], *, resumed: bool) -> list[Difference]:
-    """What of the hosts is not as planned, from what they answered when they staged: {outcome, release, options}.
+    """What of the hosts is not as planned, from what they answered when they staged: {outcome, release, options, error}.
 
     ``resumed``: the same plan was begun before, so a host that has reached its end already is as it should be. Hosts that could not be staged
-    are left to the failure budget.
+    are left to the failure budget, but for those that :func:`hold_step` refused.
     """
     differences: list[Difference] = []
     for host, planned in document["hosts"].items():
         check = checks.get(host)
         if check is None:
             differences.append(Difference("release", host, "staged", "not staged in this run"))
+        elif (check.get("error") or {}).get("code") == PlanDriftedError.code:
+            differences += [Difference(**told) for told in check["error"]["context"]["differences"]]
         elif check.get("outcome") in ("ok", "unchanged"):
             differences += _of_host(document, host, planned, check, resumed)
     return differences
 
 
 def _of_host(document: Mapping[str, Any], host: str, planned: Mapping[str, Any], check: Mapping[str, Any], resumed: bool) -> list[Difference]:
-    release, options = check.get("release") or {}, check.get("options") or {}
-    before = planned["current"]
+    release, options, before = check.get("release") or {}, check.get("options") or {}, planned["current"]
     found: list[Difference] = []
     arrived = resumed and release.get("current") == document["version"]
     if not arrived and release.get("current") != before["version"]:
         found.append(Difference("version in place", host, _text(before["version"]), _text(release.get("current"))))
     elif not arrived and release.get("current_digest") != before["digest"]:
         found.append(Difference("content in place", host, _text(before["digest"]), _text(release.get("current_digest"))))
-    if planned["target_digest"] is not None and release.get("digest") != planned["target_digest"]:
-        found.append(Difference("content of the release", host, _text(planned["target_digest"]), _text(release.get("digest"))))
-    wanted = {**document["options"], **planned["options"]}
-    changed = [name for name in sorted({*wanted, *options}) if wanted.get(name) != options.get(name)]
-    return found + [Difference(f"option {name}", host, f"digest {wanted.get(name)}", f"digest {options.get(name)}") for name in changed]
+    return found + _of_step(host, planned_step(document, host), options, _text(release.get("digest")))
+
+
+def planned_step(document: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What the plan says of a host that can be compared before it is called: the plan's name, the release's digest and those of its options."""
+    planned = document["hosts"].get(host) or {"target_digest": None, "options": {}}
+    options = {name: digest for name, digest in {**document["options"], **planned["options"]}.items() if digest is not None}
+    return {"plan": plan_hash(document), "digest": planned["target_digest"], "options": options}
+
+
+def hold_step(host: str, planned: Mapping[str, Any], options: Mapping[str, str], digest: str | None) -> None:
+    """Raise PlanDriftedError before ``host`` is called, when its options or the archive (its digest, if known here) are not those of the plan."""
+    differences = _of_step(host, planned, options, digest)
+    if differences:
+        raise drifted(planned["plan"], differences)
+
+
+def _of_step(host: str, planned: Mapping[str, Any], options: Mapping[str, str], digest: str | None) -> list[Difference]:
+    wanted = planned["options"]
+    found = [
+        Difference(f"option {name}", host, _option(wanted.get(name)), _option(options.get(name)))
+        for name in sorted({*wanted, *options})
+        if wanted.get(name) != options.get(name)
+    ]
+    if None not in (digest, planned["digest"]) and digest != planned["digest"]:
+        found.append(Difference("content of the release", host, _text(planned["digest"]), _text(digest)))
+    return found
 
 
 def drifted(name: str, differences: Sequence[Difference]) -> PlanDriftedError:
     """The refusal of plan ``name``, naming what differs."""
-    told = "; ".join(_LONG_DIGEST.sub(r"\1:\2", str(difference)) for difference in differences[:NAMED_DIFFERENCES])
-    more = f"; and {len(differences) - NAMED_DIFFERENCES} more" if len(differences) > NAMED_DIFFERENCES else ""
+    lines = _lines(differences)
+    told = "; ".join(lines[:NAMED_DIFFERENCES])
+    more = f"; and {len(lines) - NAMED_DIFFERENCES} more" if len(lines) > NAMED_DIFFERENCES else ""
     kind = next((difference for difference in differences if difference.option == "kind"), None)
     return PlanDriftedError(
         f"What is there is not what plan {name[:SHORTEST_PREFIX]} was made for: {told}{more}",
@@ -187,8 +212,21 @@ def drifted(name: str, differences: Sequence[Difference]) -> PlanDriftedError:
     )
 
 
+def _lines(differences: Sequence[Difference]) -> list[str]:
+    """One line for what differs in the same way on several hosts, long digests cut short."""
+    alike: dict[Difference, list[str]] = {}
+    for difference in differences:
+        alike.setdefault(replace(difference, host=None), []).append(difference.host or "")
+    named = [replace(one, host=", ".join(hosts[:NAMED_HOSTS]) + (", ..." if len(hosts) > NAMED_HOSTS else "")) for one, hosts in alike.items()]
+    return [_LONG_DIGEST.sub(r"\1\2", str(one)) for one in named]
+
+
 def _text(value: Any) -> str:
     return "nothing" if value in (None, "") else str(value)
+
+
+def _option(digest: str | None) -> str:
+    return "not set" if digest is None else f"digest {digest}"
 
 
 def _flat(batches: Sequence[Sequence[str]]) -> list[str]:

@@ -13,6 +13,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Vali
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import rollback_target
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
 
@@ -30,12 +31,15 @@ class OpenDeployment:
     next_renewal: float = 0.0
     batches_seen: int = 0
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    request: dict[str, Any] = field(default_factory=dict)
+    applied: AppliedPlan | None = None
 
 
 def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float) -> dict[str, Any]:
     """In the store's thread: find the version of a rollback, plan, and (but for check mode) take the lock and write the deployment."""
     fraise, environment = request["fraise"], request["environment"]
-    version = request.get("version") or ""
+    applied = chosen_plan(store, request)
+    version = request.get("version") or (applied.document["version"] if applied else "")
     if not version:
         if request["kind"] != "rollback":
             raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
@@ -48,9 +52,10 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
         "groups": split(hosts, widths),
         "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
     }
+    use = admit_plan(store, applied, request, plan)
     if request.get("check"):
         good = store.last_good(fraise, environment)
-        return {"version": version, "plan": plan, "identity": None, "good": good.version if good else None}
+        return {"version": version, "plan": plan, "identity": None, "good": good.version if good else None, "applied": applied}
     opened = store.open_deployment(
         OpenRequest(
             run=run,
@@ -70,6 +75,7 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
             options=request.get("options") or {},
             lease_seconds=lease_seconds,
             at=datetime.now(UTC),
+            applies=use,
         )
     )
-    return {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version}
+    return {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version, "applied": applied}

@@ -12,7 +12,9 @@ from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DatabaseConnectionError,
+    DatabaseError,
     DeploymentError,
+    DeploymentLockedError,
     FraisierError,
     LeaseLostError,
     NoOpenDeploymentError,
@@ -23,7 +25,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import answer_query
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import QUERIES, answer_query
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Lease, Opened, Store
@@ -64,6 +67,11 @@ class Operations:
             if done:
                 done()
             return
+        self._submit(event_type, data, host, current.identity.id, done)
+
+    def _submit(
+        self, event_type: str, data: dict[str, Any], host: str | None = None, deployment: str | None = None, done: Callable[[], None] | None = None
+    ) -> None:
         self._numbers += 1
         event = Event(
             run=self.run,
@@ -71,7 +79,7 @@ class Operations:
             seq=self._numbers,
             at=datetime.now(UTC),
             type=event_type,
-            deployment=current.identity.id,
+            deployment=deployment,
             host=host,
             data=data,
         )
@@ -96,6 +104,7 @@ class Operations:
 
         def done(answer: Any, failure: FraisierError | None) -> None:
             if failure is not None:
+                self._refused(request, failure)
                 reply({"ok": False, "error": failure.to_dict()})
                 return
             self._opened(request, answer)
@@ -113,12 +122,31 @@ class Operations:
             identity=identity,
             lease=identity.lease if identity else None,
             next_renewal=self.clock() + float(self.settings["heartbeat"]),
+            request=request,
+            applied=answer["applied"],
         )
         # The run may have ended while the store was still opening.
         if self.over == "gone":
             self.controller_gone()
         elif self.over == "ended":
             self.run_ended()
+
+    def _refused(self, request: dict[str, Any], failure: FraisierError) -> None:
+        """A deployment that was refused is recorded too: who wanted what, and why not. A lock that is waited for and a store that is away are no refusals."""
+        if request.get("check") or isinstance(failure, (DeploymentLockedError, DatabaseError)):
+            return
+        keys = ("fraise", "environment", "kind", "version", "plan", "hosts", "user", "owner_name", "reason")
+        self._submit("deployment.refused", {**{key: request.get(key) for key in keys}, "error": failure.to_dict()})
+
+    def _op_plan(self, request: dict[str, Any], reply: Reply) -> None:
+        """The plan of this run's opening in check mode."""
+        current = self._open()
+
+        def done(answer: Any, failure: FraisierError | None) -> None:
+            reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "plan": answer})
+
+        current.closed = True
+        self.sink.ask(Job(lambda store: make_plan(store, current, bool(request.get("write"))), done))
 
     def describe(self) -> dict[str, Any]:
         """The open deployment as actions return it."""
@@ -155,7 +183,8 @@ class Operations:
         data = {"step_id": step_id, **{key: request.get(key) for key in ("step", "version", "attempt")}}
         data["target"] = data.pop("version")
         data["batch"] = next((number for number, group in enumerate(current.plan["groups"], start=1) if request["host"] in group), None)
-        self.emit("step.intent", data, request["host"], lambda: reply({"ok": True, "step_id": step_id, "fence": fence}))
+        answer = {"ok": True, "step_id": step_id, "fence": fence, "planned": planned_for(current, request)}
+        self.emit("step.intent", data, request["host"], lambda: reply(answer))
 
     def _op_outcome(self, request: dict[str, Any], reply: Reply) -> None:
         if self.current is None:
@@ -164,7 +193,7 @@ class Operations:
         host, step = request["host"], request["step"]
         health = str((request.get("health") or {}).get("status") or "")
         self.current.progress.record(host, step, request["outcome"], request.get("release"), request.get("error"), request.get("changed"), health)
-        self.current.checks.setdefault(host, {})[step] = {key: request.get(key) for key in ("changed", "outcome", "release", "error")}
+        self.current.checks.setdefault(host, {})[step] = {key: request.get(key) for key in ("changed", "outcome", "release", "error", "options")}
         keys = ("step_id", "step", "outcome", "changed", "release", "health", "timings", "error")
         self.emit("step.outcome", {key: request.get(key) for key in keys}, host, lambda: reply({"ok": True}))
 
@@ -185,6 +214,7 @@ class Operations:
         current = self._open()
         if request["at"] == "before":
             current.batches_seen += 1
+            hold_to_plan(current)
         if self.settings.get("required") and self.sink.away and current.lease is not None:
             current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
         decision = current.progress.may_go()
@@ -209,8 +239,9 @@ class Operations:
             entry.name: {"state": entry.state, "before": entry.before, "serving": entry.serving, "step": entry.step, "error": entry.error}
             for entry in current.progress.hosts.values()
         }
-        answer = {"status": status, "reason": reason, "hosts": hosts, "inspected": current.progress.inspected, "checks": current.checks}
+        answer: dict[str, Any] = {"status": status, "reason": reason, "hosts": hosts, "inspected": current.progress.inspected, "checks": current.checks}
         answer["deployment"] = self.describe()
+        answer["drift"] = current.applied.drift if current.applied else None
         self.close(status, reason, lambda: reply({"ok": True, **answer, "store_away": self.sink.away}))
 
     def close(self, status: str, reason: str, done: Callable[[], None] | None = None) -> None:
@@ -284,7 +315,7 @@ class Operations:
         def done(answer: Any, failure: FraisierError | None) -> None:
             reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "answer": answer})
 
-        if request.get("query") not in ("history", "status", "fleet", "deployment", "command", "check", "migrate", "sql"):
-            raise NotFoundError(f"Unknown query {request.get('query')}", hint="One of: check, command, deployment, fleet, history, migrate, sql, status")
+        if request.get("query") not in QUERIES:
+            raise NotFoundError(f"Unknown query {request.get('query')}", hint=f"One of: {', '.join(QUERIES)}")
         any_schema = request["query"] in ("check", "migrate", "sql")
         self.sink.ask(Job(lambda store: answer_query(store, request), done, any_schema))

@@ -9,9 +9,11 @@ from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import STAGED_ONLY
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
 LOOKED_AT = 200
+QUERIES = ("check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "sql", "status")
 
 
 def rollback_target(store: Store, fraise: str, environment: str) -> str:
@@ -75,6 +77,10 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
     if query == "command":
         # Its deployment may have been pruned meanwhile: then nothing is known of it.
         return store.commands.outcome(str(request.get("command"))) or {"obeyed_at": None, "outcome": None}
+    if query == "plan":
+        return find_plan(store, str(request.get("plan") or ""))
+    if query == "plans":
+        return store.plans.latest(fraise, environment, int(request.get("limit") or 20))
     if query == "migrate":
         applied = store.migrate()
         return {"applied": applied, "schema": _schema(store)}

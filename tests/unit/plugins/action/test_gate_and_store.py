@@ -54,7 +54,7 @@ def test_a_query_hands_on_what_was_asked_and_shows_the_answer(listening: Recorde
     listening.answers["query"] = [{"answer": []}]
     result = act(store.ActionModule, {"query": "history", "fraise": "shop_api", "limit": "5"})
     assert (result["changed"], result["answer"], result["lines"]) == (False, [], ["No deployments in the store"])
-    assert listening.of("query") == [{"query": "history", "fraise": "shop_api", "environment": None, "deployment": None, "limit": 5}]
+    assert listening.of("query") == [{"query": "history", "fraise": "shop_api", "environment": None, "deployment": None, "plan": None, "limit": 5}]
     assert "No deployments in the store" in capsys.readouterr().out
 
 
