@@ -65,6 +65,20 @@ FAMILIES = (
         ("provider", "check_type"),
     ),
     Family(GaugeMetricFamily, "fraisier_active_deployments", "Deployments that run now", "active_deployments", ("provider",)),
+    Family(
+        GaugeMetricFamily,
+        "fraisier_owed_hosts",
+        "Hosts that were left out and must still be brought to what the fleet has",
+        "owed_hosts",
+        ("fraise", "environment"),
+    ),
+    Family(
+        GaugeMetricFamily,
+        "fraisier_mixed_fleet",
+        "Whether hosts are recorded on different versions: 1 or 0",
+        "mixed_fleet",
+        ("fraise", "environment"),
+    ),
 )
 
 

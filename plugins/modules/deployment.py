@@ -34,10 +34,10 @@ options:
     required: true
     choices: [open, closed]
   kind:
-    description: Whether this brings a new version or goes back to a good one.
+    description: Whether this brings a new version, goes back to a good one, or brings hosts that were left out to what the fleet has.
     type: str
     default: deploy
-    choices: [deploy, rollback]
+    choices: [deploy, rollback, catchup]
   fraise:
     description: The service, a group of the inventory. Required to open.
     type: str
@@ -51,6 +51,7 @@ options:
   version:
     description:
       - The version to bring, a text. Required for O(kind=deploy) without O(plan); a rollback without it goes to the last good version.
+      - Needless for O(kind=catchup), which takes the version of the fleet and refuses another one.
       - A number is refused, for V(1.10) without quotes is the number 1.1 in YAML.
     type: raw
   provider:
@@ -69,6 +70,16 @@ options:
     description: How many hosts may fail, a count or a percent, before the deployment is halted and undone.
     type: raw
     default: 0
+  max_unreachable:
+    description:
+      - How many hosts may be unreachable, a count or a percent, to be left out and owed. More of them count as failed, all of them.
+      - For O(kind=catchup) any number of hosts may.
+    type: raw
+    default: 0
+  new_hosts:
+    description: With O(kind=catchup), whether hosts that nobody ever deployed to count as owed, too.
+    type: bool
+    default: false
   reason:
     description: Why, for the record.
     type: str

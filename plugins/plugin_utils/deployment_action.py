@@ -22,6 +22,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
 )
 from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import nothing_owed_line, owed_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import program
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import check_prefix
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
@@ -33,6 +34,8 @@ TYPES = ("api", "etl", "scheduled")
 WAIT_POLL_SECONDS = 15.0
 OPEN_SECONDS = 90.0  # the first opening of a store may have to migrate it
 GOOD_ENDS = ("success",)
+ASKED = ("kind", "fraise", "fraise_type", "provider", "strategy", "batches", "max_failed", "max_unreachable", "new_hosts", "plan", "approvals", "approve_own")
+"""Options of the task that the recorder is asked with as they are."""
 
 
 class DeploymentAction(FraisierAction):
@@ -40,7 +43,7 @@ class DeploymentAction(FraisierAction):
 
     SPEC = {
         "state": {"type": "str", "required": True, "choices": ["open", "closed"]},
-        "kind": {"type": "str", "default": "deploy", "choices": ["deploy", "rollback"]},
+        "kind": {"type": "str", "default": "deploy", "choices": ["deploy", "rollback", "catchup"]},
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
         "fraise_type": {"type": "str", "default": "api"},
@@ -49,6 +52,8 @@ class DeploymentAction(FraisierAction):
         "strategy": {"type": "str", "default": "rolling"},
         "batches": {"type": "raw", "default": [1]},
         "max_failed": {"type": "raw", "default": 0},
+        "max_unreachable": {"type": "raw", "default": 0},
+        "new_hosts": {"type": "bool", "default": False},
         "reason": {"type": "str"},
         "wait": {"type": "int", "default": 0},
         "plan": {"type": "str", "default": ""},
@@ -69,8 +74,8 @@ class DeploymentAction(FraisierAction):
         check_request(arguments, hosts)
         redactor = self.redactor(arguments, task_vars)
         request = {
-            **{key: arguments[key] for key in ("kind", "fraise", "fraise_type", "provider", "strategy", "batches", "max_failed")},
-            **{key: arguments[key] for key in ("plan", "approvals", "approve_own")},
+            **{key: arguments[key] for key in ASKED},
+            "scope": covered(arguments["kind"], hosts, (task_vars.get("groups") or {}).get(arguments["fraise"], hosts)),
             "environment": arguments["fraise_environment"],
             "version": arguments.get("version") or "",
             "reason": redactor.text(arguments.get("reason") or ""),
@@ -81,9 +86,12 @@ class DeploymentAction(FraisierAction):
         }
         answer = self._ask_until(request, arguments["wait"])
         deployment = answer["deployment"]
+        if not deployment["plan"]["hosts"]:
+            return {"changed": False, "msg": f"{request['fraise']} in {request['environment']}: {nothing_owed_line(deployment['version'])}", **deployment}
         widths = "+".join(str(width) for width in deployment["plan"]["batches"])
         name = deployment["identifier"] or f"{request['fraise']}:{request['environment']} (check mode)"
-        text = f"{name}: {request['kind']} {deployment['version']} on {len(hosts)} hosts in batches of {widths}, last good: {deployment['last_good'] or 'none'}"
+        count = len(deployment["plan"]["hosts"])
+        text = f"{name}: {request['kind']} {deployment['version']} on {count} hosts in batches of {widths}, last good: {deployment['last_good'] or 'none'}"
         # A lock and a record are no change of a host: a run that finds every host as it should be says changed=0.
         return {"changed": False, "msg": text, **deployment}
 
@@ -107,11 +115,12 @@ class DeploymentAction(FraisierAction):
         answer = call("close")
         deployment = answer["deployment"]
         lines = plan_lines(deployment, answer["checks"]) if self._task.check_mode else outcome_lines(deployment, answer)
+        lines += owed_lines(deployment["version"], answer.get("owed") or {})
         self.say(*lines)
         told = {key: answer[key] for key in ("status", "reason")}
         hosts = {name: {**host, "error": _brief(host["error"])} for name, host in answer["hosts"].items()}
         if self._task.check_mode:
-            failed = [name for name, host in hosts.items() if host["state"] in ("failed", "unreachable")]
+            failed = [name for name, host in hosts.items() if host["state"] in ("failed", "unreachable") and name not in answer.get("left_out", ())]
             if answer.get("drift"):
                 raise to_error(answer["drift"])
             if failed:
@@ -156,6 +165,11 @@ def _pause(error: DeploymentLockedError) -> float:
     except (KeyError, TypeError, ValueError):
         return WAIT_POLL_SECONDS
     return min(WAIT_POLL_SECONDS, max(0.5, left + 0.2))
+
+
+def covered(kind: str, hosts: list[str], group: list[str]) -> str:
+    """Whether a run of ``hosts`` brings the whole fraise somewhere, or a part of it: catching up is for stragglers, whoever they are."""
+    return "part" if kind == "catchup" or set(group) - set(hosts) else "whole"
 
 
 def check_request(arguments: dict[str, Any], hosts: list[str]) -> None:

@@ -16,7 +16,9 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, NotFoundError
 from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import drift_line
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import HostCall
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.pins import check_pinned, pin
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import hold_step, option_digests
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 
@@ -50,13 +52,17 @@ class ReleaseStep(FraisierAction):
         try:
             provider_argument_spec(provider)
             if step == "stage":
+                pin(options, intent.get("digest"))
                 result = self._stage(provider, options, task_vars, lambda digest: hold_to(intent, host, report["options"], digest))
+                check_pinned(result, intent.get("digest"))
             else:
                 result = self._call_host(provider, options, None, task_vars, arguments["reconnect"])
         except BaseException as exception:  # a task's time-out is no Exception, and the host may have done its work all the same
             call("outcome", **report, **redactor.clean(_failure(exception)))
             raise
-        call("outcome", **report, **redactor.clean(_outcome(result)))
+        drift = call("outcome", **report, **redactor.clean(_outcome(result))).get("drift")
+        if drift:
+            self.say(drift_line(host, drift))
         result.update(step=step, check_mode=bool(self._task.check_mode))
         code = (result.get("error") or {}).get("code") if result.get("failed") else None
         if code:

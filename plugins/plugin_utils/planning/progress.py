@@ -50,6 +50,7 @@ class Progress:
     last_good: str | None
     max_failed: int
     hosts: dict[str, HostProgress]
+    max_unreachable: int = 0
     halted: str = ""
     lease_lost: bool = False
     shift_began: bool = False
@@ -58,9 +59,9 @@ class Progress:
     unwell: set[str] = field(default_factory=set)
 
     @classmethod
-    def start(cls, version: str, last_good: str | None, hosts: list[str], max_failed: int) -> Progress:
+    def start(cls, version: str, last_good: str | None, hosts: list[str], max_failed: int, max_unreachable: int = 0) -> Progress:
         """A deployment in which nothing has happened yet."""
-        return cls(version, last_good, max_failed, {name: HostProgress(name) for name in hosts})
+        return cls(version, last_good, max_failed, {name: HostProgress(name) for name in hosts}, max_unreachable)
 
     def record(
         self,
@@ -122,9 +123,15 @@ class Progress:
         entry.state, entry.error = "failed", error
         return True
 
+    def left_out(self) -> list[str]:
+        """Unreachable hosts that the deployment goes on without; none when there are more of them than ``max_unreachable``."""
+        away = [entry.name for entry in self.hosts.values() if entry.state == "unreachable"]
+        return away if len(away) <= self.max_unreachable else []
+
     def failed_hosts(self) -> list[str]:
-        """Hosts that count against the budget, unreachable ones included."""
-        return [entry.name for entry in self.hosts.values() if entry.state in BAD]
+        """Hosts that count against ``max_failed``: unreachable ones, too, unless they are left out."""
+        spared = self.left_out()
+        return [entry.name for entry in self.hosts.values() if entry.state in BAD and entry.name not in spared]
 
     def may_go(self) -> Decision:
         """Whether the next batch may go; over budget halts the deployment for good."""
@@ -177,14 +184,23 @@ class Progress:
         if undone:
             worst = "rollback_failed" if any(self.hosts[name].state == "undo_failed" for name in undone) else "rolled_back"
             return worst, f"reverted without a halt: {', '.join(undone)}"
-        if not self.shift_began:
+        if not self.shift_began and ("staged" in states or "pending" in states):
             return "aborted", f"{STAGED_ONLY}: no batch was shifted in this run"
         waiting = [entry.name for entry in self.hosts.values() if entry.state in ("pending", "staged")]
         if waiting:
             return "aborted", f"not every host was shifted in this run: {', '.join(waiting)}"
         if "active" not in states:
-            return ("rolled_back" if "reverted" in states else "failed"), f"no host reached {self.version}: {', '.join(decision.failed)}"
-        return "success", f"within budget, but failed: {', '.join(decision.failed)}" if decision.failed else ""
+            behind = [entry.name for entry in self.hosts.values() if entry.state in BAD]
+            return ("rolled_back" if "reverted" in states else "failed"), f"no host reached {self.version}: {', '.join(behind)}"
+        return "success", self._within_budget(decision.failed)
+
+    def _within_budget(self, failed: list[str]) -> str:
+        """What a success leaves behind, in words; empty when every host reached the version."""
+        told = [f"within budget, but failed: {', '.join(failed)}"] if failed else []
+        away = self.left_out()
+        if away:
+            told.append(f"left out, for unreachable: {', '.join(away)}")
+        return "; ".join(told)
 
     def _not_back(self, entry: HostProgress) -> bool:
         if entry.state == "undo_failed":

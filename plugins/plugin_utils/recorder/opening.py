@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Vali
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts import catchup, empty_plan, owes, unreachable_budget
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import rollback_target
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
@@ -30,6 +32,8 @@ class OpenDeployment:
     closed: bool = False
     next_renewal: float = 0.0
     batches_seen: int = 0
+    owes: bool = True
+    recorded: Mapping[str, str | None] = field(default_factory=dict)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     request: dict[str, Any] = field(default_factory=dict)
     applied: AppliedPlan | None = None
@@ -40,6 +44,12 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
     fraise, environment = request["fraise"], request["environment"]
     applied = chosen_plan(store, request)
     version = request.get("version") or (applied.document["version"] if applied else "")
+    digest = None
+    if request["kind"] == "catchup":
+        wanted = catchup(store, request, hosts)
+        if not wanted.hosts:
+            return {"version": wanted.version, "plan": empty_plan(wanted.version), "identity": None, "good": wanted.version, "nothing": True}
+        version, digest, hosts = wanted.version, wanted.digest, wanted.hosts
     if not version:
         if request["kind"] != "rollback":
             raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
@@ -51,7 +61,10 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
         "batches": widths,
         "groups": split(hosts, widths),
         "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
+        "max_unreachable": unreachable_budget(request, len(hosts)),
     }
+    if digest is not None:
+        plan["digest"] = digest
     use = admit_plan(store, applied, request, plan)
     if request.get("check"):
         good = store.last_good(fraise, environment)
@@ -76,6 +89,8 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
             lease_seconds=lease_seconds,
             at=datetime.now(UTC),
             applies=use,
+            scope=request.get("scope") or "whole",
         )
     )
-    return {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version, "applied": applied}
+    told = {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version, "applied": applied}
+    return {**told, "owes": owes(store, request, version)}

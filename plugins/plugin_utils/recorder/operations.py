@@ -24,6 +24,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import debts
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import QUERIES, answer_query
@@ -98,6 +99,7 @@ class Operations:
         hosts = list(request["hosts"])
         batch_widths(len(hosts), request["batches"])
         allowance(len(hosts), request["max_failed"], "rolling_max_failed")
+        debts.unreachable_budget(request, len(hosts))
 
         def ask(store: Store) -> dict[str, Any]:
             return open_in_store(store, request, hosts, self.run, float(self.settings["lease"]))
@@ -107,8 +109,12 @@ class Operations:
                 self._refused(request, failure)
                 reply({"ok": False, "error": failure.to_dict()})
                 return
+            if answer.get("nothing"):
+                reply({"ok": True, "deployment": debts.nothing_owed(answer)})
+                return
             self._opened(request, answer)
             reply({"ok": True, "deployment": self.describe()})
+            debts.learn_recorded(self.sink, self._open(), request["fraise"], request["environment"])
 
         self.sink.ask(Job(ask, done))
 
@@ -118,12 +124,13 @@ class Operations:
         self.current = OpenDeployment(
             version=answer["version"],
             plan=plan,
-            progress=Progress.start(answer["version"], answer["good"], plan["hosts"], plan["max_failed"]),
+            progress=Progress.start(answer["version"], answer["good"], plan["hosts"], plan["max_failed"], plan["max_unreachable"]),
             identity=identity,
             lease=identity.lease if identity else None,
             next_renewal=self.clock() + float(self.settings["heartbeat"]),
             request=request,
             applied=answer["applied"],
+            owes=answer.get("owes", True),
         )
         # The run may have ended while the store was still opening.
         if self.over == "gone":
@@ -172,7 +179,7 @@ class Operations:
 
     def _op_intent(self, request: dict[str, Any], reply: Reply) -> None:
         if self.current is None:
-            reply({"ok": True, "step_id": None, "fence": None})
+            reply({"ok": True, "step_id": None, "fence": None, "digest": None})
             return
         current = self.current
         if current.progress.lease_lost and request["step"] != "inspect":
@@ -183,7 +190,7 @@ class Operations:
         data = {"step_id": step_id, **{key: request.get(key) for key in ("step", "version", "attempt")}}
         data["target"] = data.pop("version")
         data["batch"] = next((number for number, group in enumerate(current.plan["groups"], start=1) if request["host"] in group), None)
-        answer = {"ok": True, "step_id": step_id, "fence": fence, "planned": planned_for(current, request)}
+        answer = {"ok": True, "step_id": step_id, "fence": fence, "planned": planned_for(current, request), "digest": current.plan.get("digest")}
         self.emit("step.intent", data, request["host"], lambda: reply(answer))
 
     def _op_outcome(self, request: dict[str, Any], reply: Reply) -> None:
@@ -195,7 +202,10 @@ class Operations:
         self.current.progress.record(host, step, request["outcome"], request.get("release"), request.get("error"), request.get("changed"), health)
         self.current.checks.setdefault(host, {})[step] = {key: request.get(key) for key in ("changed", "outcome", "release", "error", "options")}
         keys = ("step_id", "step", "outcome", "changed", "release", "health", "timings", "error")
-        self.emit("step.outcome", {key: request.get(key) for key in keys}, host, lambda: reply({"ok": True}))
+        drift = debts.drift(self.current, request)
+        if drift:
+            self.emit("host.drifted", drift, host)
+        self.emit("step.outcome", {key: request.get(key) for key in keys}, host, lambda: reply({"ok": True, "drift": drift}))
 
     def observe(self, event: Event) -> None:
         """A task that failed before its action could speak (an undefined variable, refused options) counts as that host's failure."""
@@ -242,6 +252,8 @@ class Operations:
         answer: dict[str, Any] = {"status": status, "reason": reason, "hosts": hosts, "inspected": current.progress.inspected, "checks": current.checks}
         answer["deployment"] = self.describe()
         answer["drift"] = current.applied.drift if current.applied else None
+        answer["left_out"] = current.progress.left_out()
+        answer["owed"] = debts.at_close(current, status)["owed"]
         self.close(status, reason, lambda: reply({"ok": True, **answer, "store_away": self.sink.away}))
 
     def close(self, status: str, reason: str, done: Callable[[], None] | None = None) -> None:
@@ -256,6 +268,7 @@ class Operations:
             "finished_at": datetime.now(UTC).isoformat(timespec="microseconds"),
             "token": lease.token if lease else None,
             "owner": lease.owner if lease else None,
+            **debts.at_close(current, status),
         }
         self.emit("deployment.closed", data, None, done)
         current.closed = True

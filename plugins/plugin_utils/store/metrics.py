@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select
 from sqlalchemy.engine import Connection
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import OPEN_STATUSES
 
 DEPLOYMENT_BOUNDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -28,6 +28,7 @@ def metrics_rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
         "rollbacks": _counted(connection, _rollbacks()),
         "health_checks": _counted(connection, _checks()),
         "health_check_durations": _check_durations(connection),
+        **debts.figures(connection),
     }
 
 

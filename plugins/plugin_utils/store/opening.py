@@ -17,7 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import locks
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.goods import last_good
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, Lease, Opened, OpenRequest
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, SCOPES, Lease, Opened, OpenRequest
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, clean, document
 
 deployment = tables.deployment
@@ -39,6 +39,8 @@ def check_request(request: OpenRequest) -> None:
         raise ValidationError("A host is named twice", hint="Name each host once")
     if request.kind not in KINDS:
         raise ValidationError(f"A deployment is of the kind {' or '.join(KINDS)}, not {request.kind!r}")
+    if request.scope not in SCOPES:
+        raise ValidationError(f"A deployment covers the fleet as {' or '.join(SCOPES)}, not {request.scope!r}")
     if not 0 < request.lease_seconds <= 86400:
         raise ValidationError(f"A lease lasts more than 0 and at most 86400 seconds, not {request.lease_seconds!r}")
     if request.at.tzinfo is None:
@@ -129,6 +131,7 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
         "status": "in_progress",
         "plan": document(request.plan),
         "options": document(request.options),
+        "scope": request.scope,
         "requested_at": request.at,
         "started_at": now,
     }

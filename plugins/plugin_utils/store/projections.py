@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Connection, Row
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, hosts, locks, steps, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, debts, hosts, locks, steps, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import CLOSED_STATUSES, OPEN_STATUSES, Event, parse_time
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, document, mapping, number, optional, whole
@@ -40,6 +40,7 @@ def project(connection: Connection, target: Target, event: Event) -> None:
         _step(connection, target, event)
     elif event.type == "deployment.closed":
         _close(connection, target, event)
+        debts.note_end(connection, target.row, event)
     elif event.type == "deployment.interrupted":
         _interrupt(connection, target, event)
     elif event.type == "command.obeyed":

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -14,8 +14,8 @@ from sqlalchemy import literal, select
 from sqlalchemy.engine import URL, Engine
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import MigrationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, opening, queries
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import events as event_rows
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import goods, inspection, locks, opening, queries
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.engine import make_engine
@@ -162,6 +162,18 @@ class Store:
     def fleet(self, fraise: str | None = None, environment: str | None = None) -> list[dict[str, Any]]:
         """Rows of v_fleet: which host runs what."""
         return self._transactions.read("reading the fleet", lambda connection: queries.fleet(connection, fraise, environment))
+
+    def owed_hosts(self, fraise: str | None = None, environment: str | None = None) -> list[dict[str, Any]]:
+        """Hosts that must still be brought to what the fleet has: see debts.owed_hosts."""
+        return self._transactions.read("reading what is owed", lambda connection: debts.owed_hosts(connection, fraise, environment))
+
+    def fleet_release(self, fraise: str, environment: str) -> GoodRelease | None:
+        """What the newest success that covered the whole group brought."""
+        return self._transactions.read("looking for what the fleet has", lambda connection: debts.fleet_release(connection, fraise, environment))
+
+    def recorded_versions(self, fraise: str, environment: str) -> Mapping[str, str | None]:
+        """Every host that was ever deployed to, with the version it was last heard to serve."""
+        return self._transactions.read("reading recorded versions", lambda connection: debts.recorded_versions(connection, fraise, environment))
 
     def metrics_rows(self) -> dict[str, list[dict[str, Any]]]:
         """Figures for the exporter: see metrics.metrics_rows."""

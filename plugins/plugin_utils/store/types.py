@@ -19,6 +19,7 @@ OPEN_STATUSES = ("pending", "in_progress", "paused", "validating")
 CLOSED_STATUSES = ("success", "failed", "rolled_back", "rollback_failed", "aborted", "interrupted")
 STATUSES = OPEN_STATUSES + CLOSED_STATUSES
 KINDS = ("deploy", "rollback", "recover", "catchup")
+SCOPES = ("whole", "part")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -51,8 +52,8 @@ class OpenRequest:
     """What a run asks for when it opens a deployment.
 
     ``owner`` (a UUID) owns the lock, ``owner_name`` (user@host pid) is what a person reads, ``at`` is the controller's clock, ``lease_seconds`` the
-    first lease, ``applies`` the plan that is carried out. The store keeps names as they are (1 to 128 characters) and cuts ``reason`` at 4096
-    characters, ``user`` and ``owner_name`` at 255.
+    first lease; ``scope`` is whole when ``hosts`` are all hosts of the fraise, else part; ``applies`` is the plan that is carried out. The store keeps
+    names as they are (1 to 128 characters) and cuts ``reason`` at 4096 characters, ``user`` and ``owner_name`` at 255.
     """
 
     run: str
@@ -73,6 +74,7 @@ class OpenRequest:
     lease_seconds: float
     at: datetime
     applies: PlanUse | None = None
+    scope: str = "whole"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,7 +41,7 @@ def test_a_default_that_a_playbook_repeats_is_its_role_s(path: Path) -> None:
 def test_deploy_repeats_the_defaults_that_the_plan_is_made_from() -> None:
     text = (CHECKOUT / "playbooks" / "deploy.yml").read_text(encoding="utf-8")
     repeated = {name for name, _value in REPEATED.findall(text)}
-    assert {"fraise_type", "fraise_provider", "fraise_strategy", "rolling_batches", "rolling_max_failed"} <= repeated
+    assert {"fraise_type", "fraise_provider", "fraise_strategy", "rolling_batches", "rolling_max_failed", "rolling_max_unreachable"} <= repeated
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)

@@ -105,6 +105,46 @@ def test_a_rollback_needs_no_version(listening: Recorder) -> None:
     assert listening.of("open")[0]["version"] == ""
 
 
+def test_catching_up_needs_no_version_and_is_for_a_part_of_the_fleet(listening: Recorder) -> None:
+    listening.answers["open"] = [{"deployment": {**OPENED, "plan": {**PLAN, "hosts": ["web2"], "batches": [1]}}}]
+    arguments = {key: value for key, value in OPEN.items() if key != "version"}
+    result = act(ActionModule, {**arguments, "kind": "catchup", "new_hosts": True})
+    assert result["msg"] == "shop_api:test:7: catchup 1.4.2 on 1 hosts in batches of 1, last good: 1.4.1"
+    (request,) = listening.of("open")
+    assert {key: request[key] for key in ("kind", "version", "scope", "new_hosts")} == {"kind": "catchup", "version": "", "scope": "part", "new_hosts": True}
+
+
+def test_nothing_owed_is_told_and_is_no_failure(listening: Recorder) -> None:
+    empty = {"version": "1.4.2", "hosts": [], "batches": [], "groups": [], "max_failed": 0}
+    listening.answers["open"] = [{"deployment": {**dict.fromkeys(("id", "identifier", "number", "token")), "version": "1.4.2", "plan": empty}}]
+    result = act(ActionModule, {key: value for key, value in OPEN.items() if key != "version"} | {"kind": "catchup"})
+    assert not result.get("failed"), result
+    assert result["msg"] == "shop_api in test: no host of this run owes anything, the fleet has 1.4.2"
+    assert result["plan"]["hosts"] == []
+
+
+@pytest.mark.parametrize(
+    ("group", "scope"),
+    [(["web1", "web2"], "whole"), (["web2"], "whole"), (["web1", "web2", "web3"], "part")],
+)
+def test_a_run_covers_the_whole_fraise_when_no_host_of_its_group_is_missing(listening: Recorder, group: list[str], scope: str) -> None:
+    listening.answers["open"] = [{"deployment": OPENED}]
+    act(ActionModule, {**OPEN, "max_unreachable": "10%"}, variables={"groups": {"shop_api": group}})
+    (request,) = listening.of("open")
+    assert (request["scope"], request["max_unreachable"]) == (scope, "10%")
+
+
+def test_closing_names_who_owes_and_what_brings_them_up(listening: Recorder) -> None:
+    listening.answers["close"] = [{**closed("success"), "left_out": ["web2"], "owed": {"web2": "unreachable: no route"}}]
+    lines = act(ActionModule, {"state": "closed"})["lines"]
+    assert lines[-2:] == ["web2 owes 1.4.2 (unreachable: no route)", "Once they are back: ansible-playbook fraisier.deploy.catchup"]
+
+
+def test_closing_in_check_mode_is_no_failure_for_a_host_that_would_be_left_out(listening: Recorder) -> None:
+    listening.answers["close"] = [{**closed("success", web1=host("staged"), web2=host("unreachable")), "left_out": ["web2"]}]
+    assert not act(ActionModule, {"state": "closed"}, check=True).get("failed")
+
+
 def test_no_host_is_no_deployment(listening: Recorder) -> None:
     result = act(ActionModule, OPEN, variables={"ansible_play_hosts_all": []})
     assert result["error"]["code"] == "NOT_FOUND"

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lines for people about hosts that were left behind or came back another than recorded. Pure: values in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+REASON_LENGTH = 120
+
+
+def nothing_owed_line(version: str) -> str:
+    """What a catching up says that has nothing to do."""
+    return f"no host of this run owes anything, the fleet has {version}"
+
+
+def owed_lines(version: str, owed: Mapping[str, str]) -> list[str]:
+    """After an outcome: which hosts were left behind, and what brings them up."""
+    if not owed:
+        return []
+    lines = [f"{host} owes {version} ({reason[:REASON_LENGTH]})" for host, reason in owed.items()]
+    return [*lines, "Once they are back: ansible-playbook fraisier.deploy.catchup"]
+
+
+def drift_line(host: str, drift: Mapping[str, Any]) -> str:
+    """A host that serves another version than the record says."""
+    return f"  {host}  answers {drift['answers'] or 'nothing'}, the record says {drift['recorded']}: somebody or something else changed it"
