@@ -32,9 +32,10 @@ options:
       - V(pause) holds the deployment at its next gate; V(resume) ends that.
       - V(promote) skips the current wait, a pause or the time between two batches.
       - V(abort) ends the deployment.
+      - V(approve) stands behind a plan (O(plan)), or takes its approvals back.
     type: str
     required: true
-    choices: [abort, pause, promote, resume]
+    choices: [abort, approve, pause, promote, resume]
   fraise:
     description: The service.
     type: str
@@ -47,16 +48,22 @@ options:
   argument:
     description:
       - Of V(verb=abort) V(undo), the default, to bring every host that changed back, or V(leave) to leave the hosts as they are.
+      - Of V(verb=approve) V(give), the default, or V(revoke), which takes back every approval in force, whoever gave it.
       - Of V(verb=pause) what follows when it expires, V(resume), the default, or V(abort), which undoes.
     type: str
   reason:
     description: Why. Required for V(verb=abort).
     type: str
   expires:
-    description: Of V(verb=pause) the seconds after which it ends by itself. Required there, for every pause ends.
+    description:
+      - Of V(verb=pause) the seconds after which it ends by itself. Required there, for every pause ends.
+      - Of V(verb=approve) the seconds that the approval lasts, by default a day.
     type: float
   override:
     description: Why a rule that stands in the way does not count this time.
+    type: str
+  plan:
+    description: The plan of V(verb=approve), its hash or at least 12 letters of its start.
     type: str
 """
 
@@ -68,6 +75,13 @@ EXAMPLES = r"""
     fraise_environment: production
     reason: Errors on web1, looking into it
     expires: 600
+
+- name: Approve a plan for four hours
+  fraisier.deploy.operate:
+    verb: approve
+    plan: 3f0c5b6d1e2a
+    reason: Tested in staging
+    expires: 14400
 """
 
 RETURN = r"""
@@ -86,6 +100,14 @@ deployment:
 command:
   description: Id of the command in the store. None when it said nothing new, or in check mode.
   returned: success
+  type: str
+plan:
+  description: The hash of the plan that was approved.
+  returned: with O(verb=approve)
+  type: str
+expires_at:
+  description: When the pause or the approval ends, in UTC.
+  returned: when it ends by itself
   type: str
 obeyed_at:
   description: When the running deployment obeyed. None when it had not within three seconds.

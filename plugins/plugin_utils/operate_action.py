@@ -22,7 +22,7 @@ class OperateAction(FraisierAction):
     """The action ``operate``: runs once, on the controller, with no connection."""
 
     SPEC = {
-        "verb": {"type": "str", "required": True, "choices": ["abort", "pause", "promote", "resume"]},
+        "verb": {"type": "str", "required": True, "choices": ["abort", "approve", "pause", "promote", "resume"]},
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
         "deployment": {"type": "str"},
@@ -30,6 +30,7 @@ class OperateAction(FraisierAction):
         "reason": {"type": "str"},
         "expires": {"type": "float"},
         "override": {"type": "str"},
+        "plan": {"type": "str"},
     }
     _requires_connection = False
 
@@ -47,6 +48,7 @@ class OperateAction(FraisierAction):
             reason=redactor.text((arguments.get("reason") or "").strip()),
             expires=arguments.get("expires"),
             override=redactor.text((arguments.get("override") or "").strip()),
+            plan=arguments.get("plan") or "",
             check=bool(self._task.check_mode),
         )["answer"]
         if answer.get("command"):

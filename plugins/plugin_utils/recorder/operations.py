@@ -153,7 +153,7 @@ class Operations:
             reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "plan": answer})
 
         current.closed = True
-        self.sink.ask(Job(lambda store: make_plan(store, current, bool(request.get("write"))), done))
+        self.sink.ask(Job(lambda store: make_plan(store, current, self.run, bool(request.get("write"))), done))
 
     def describe(self) -> dict[str, Any]:
         """The open deployment as actions return it."""

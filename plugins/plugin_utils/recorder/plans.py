@@ -94,7 +94,7 @@ def hold_to_plan(current: OpenDeployment) -> None:
             entry.error = drifted(applied.use.hash, own).to_dict()
 
 
-def make_plan(store: Store, current: OpenDeployment, write: bool) -> dict[str, Any]:
+def make_plan(store: Store, current: OpenDeployment, run: str, write: bool) -> dict[str, Any]:
     """In the store's thread: the plan of an opening in check mode, written down unless ``write`` is false; with ``expected_seconds`` as of now."""
     request = current.request
     if current.identity is not None:
@@ -123,6 +123,7 @@ def make_plan(store: Store, current: OpenDeployment, write: bool) -> dict[str, A
             expected_seconds=seconds,
             reason=request.get("reason") or "",
             user=request["user"],
+            run=run,
         )
         told |= {**store.plans.make(wanted), "document": document, "written": True}
     return {**told, "expected_seconds": seconds}

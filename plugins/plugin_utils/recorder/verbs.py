@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.approving import approve_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import CommandRequest, Store, plain
 
 LONGEST_PAUSE_SECONDS = 30 * 86400
@@ -36,6 +37,7 @@ class VerbRequest:
     reason: str = ""
     expires: float | None = None
     override: str = ""
+    plan: str = ""
     check: bool = False
 
 
@@ -115,5 +117,5 @@ def _command(store: Store, request: VerbRequest) -> dict[str, Any]:
     return {**answer, "changed": not already, "msg": already or wish}
 
 
-VERBS: dict[str, Verb] = {"abort": _abort, "pause": _pause, "promote": _plain_command, "resume": _plain_command}
+VERBS: dict[str, Verb] = {"abort": _abort, "approve": approve_plan, "pause": _pause, "promote": _plain_command, "resume": _plain_command}
 """Verb to what it does."""

@@ -16,9 +16,10 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.approvals import require, standing
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import insert_missing, named_key
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.transactions import Transactions
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import PlanRequest, PlanUse
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import ApprovalRequest, PlanRequest, PlanUse
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import JSON_LIMIT, bounded, dumps, storable
 
 LONGEST_APPROVAL_SECONDS = 366 * 86400
@@ -48,13 +49,13 @@ class Plans:
         """Raise unless the plan may be applied now: PlanDriftedError when it was, NotApprovedError when too few stand behind it."""
         self._transactions.read("looking at a plan", lambda connection: admit(connection, use, read_clock(connection)))
 
-    def approve(self, start: str, user: str, reason: str, seconds: float) -> dict[str, Any]:
-        """Approve a plan for so many seconds; the plan as :meth:`find` gives it."""
-        return self._transactions.write("approving a plan", lambda connection: approve(connection, start, user, reason, seconds))
+    def approve(self, request: ApprovalRequest) -> dict[str, Any]:
+        """Approve a plan from now on; the plan as :meth:`find` gives it, and ``expires_at``."""
+        return self._transactions.write("approving a plan", lambda connection: approve(connection, request))
 
-    def revoke(self, start: str, user: str, reason: str) -> dict[str, Any]:
+    def revoke(self, request: ApprovalRequest) -> dict[str, Any]:
         """Take back every approval in force, whoever gave it; the plan as :meth:`find` gives it, with ``revoked``, how many."""
-        return self._transactions.write("revoking approvals", lambda connection: revoke(connection, start, user, reason))
+        return self._transactions.write("revoking approvals", lambda connection: revoke(connection, request))
 
     def durations(self, fraise: str, environment: str) -> list[tuple[float, int]]:
         """(seconds, batches) of the newest whole deployments that brought another version with success."""
@@ -82,7 +83,10 @@ def make(connection: Connection, request: PlanRequest) -> dict[str, Any]:
     }
     insert_missing(connection, plan, [row])
     found = _find(connection, request.hash)
-    return {**_told(connection, found, now), "made": found.id == row["id"]}
+    made = found.id == row["id"]
+    if made:
+        note(connection, request.run, "plan.made", {**_named(found), "by": request.user, "reason": request.reason}, now)
+    return {**_told(connection, found, now), "made": made}
 
 
 def _query() -> Select[Any]:
@@ -149,38 +153,47 @@ def bind(connection: Connection, use: PlanUse, deployment_key: int, now: datetim
     connection.execute(update(plan).where(plan.c.pk_plan == row.pk_plan).values(fk_deployment=deployment_key, applied_at=now))
 
 
-def approve(connection: Connection, start: str, user: str, reason: str, seconds: float) -> dict[str, Any]:
+def approve(connection: Connection, request: ApprovalRequest) -> dict[str, Any]:
     """See :meth:`Plans.approve`."""
-    if not 0 < seconds <= LONGEST_APPROVAL_SECONDS:
+    if not 0 < request.seconds <= LONGEST_APPROVAL_SECONDS:
         raise ValidationError(
-            f"expires: {seconds:g} is not a time that an approval may last",
+            f"expires: {request.seconds:g} is not a time that an approval may last",
             hint=f"Give seconds, more than 0 and at most {LONGEST_APPROVAL_SECONDS}; the default is a day",
-            context={"option": "expires", "value": seconds},
+            context={"option": "expires", "value": request.seconds},
         )
-    row = _find(connection, start)
+    row = _find(connection, request.plan)
     if row.status == "success":
         hint = "Make a new plan with fraisier.deploy.plan"
         raise ValidationError(f"Plan {row.identifier[:12]} was applied with success by {row.deployment}; there is nothing left to approve", hint=hint)
     now = read_clock(connection)
+    expires_at = now + timedelta(seconds=request.seconds)
     unique = uuid7()
-    values = {"id": unique, "identifier": f"{row.identifier}:{unique}", "fk_plan": row.pk_plan, "user_name": bounded(user, 255), "reason": bounded(reason)}
-    connection.execute(insert(approval).values(**values, approved_at=now, expires_at=now + timedelta(seconds=seconds)))
-    return _told(connection, row, now)
+    values = {"user_name": bounded(request.user, 255), "reason": bounded(request.reason), "approved_at": now, "expires_at": expires_at}
+    connection.execute(insert(approval).values(id=unique, identifier=f"{row.identifier}:{unique}", fk_plan=row.pk_plan, **values))
+    note(connection, request.run, "operator.approve", {**_named(row), "by": request.user, "reason": request.reason, "expires_at": expires_at}, now)
+    return {**_told(connection, row, now), "expires_at": expires_at}
 
 
-def revoke(connection: Connection, start: str, user: str, reason: str) -> dict[str, Any]:
+def revoke(connection: Connection, request: ApprovalRequest) -> dict[str, Any]:
     """See :meth:`Plans.revoke`."""
-    row = _find(connection, start)
+    row = _find(connection, request.plan)
     now = read_clock(connection)
-    standing_now = approval.c.fk_plan == row.pk_plan, approval.c.revoked_at.is_(None), approval.c.expires_at > now
-    taken_back = connection.execute(select(approval.c.pk_approval, approval.c.reason).where(*standing_now).with_for_update()).all()
+    in_force = approval.c.fk_plan == row.pk_plan, approval.c.revoked_at.is_(None), approval.c.expires_at > now
+    taken_back = connection.execute(select(approval.c.pk_approval, approval.c.user_name, approval.c.reason).where(*in_force).with_for_update()).all()
     if not taken_back:
         raise NotFoundError(f"Plan {row.identifier[:12]} has no approval in force", hint="Look at the playbook fraisier.deploy.plans")
-    note = f"revoked by {user}" + (f": {reason}" if reason else "")
+    word = f"revoked by {request.user}" + (f": {request.reason}" if request.reason else "")
     for entry in taken_back:
-        text = bounded(f"{entry.reason}; {note}" if entry.reason else note)
+        text = bounded(f"{entry.reason}; {word}" if entry.reason else word)
         connection.execute(update(approval).where(approval.c.pk_approval == entry.pk_approval).values(revoked_at=now, reason=text))
+    told = {**_named(row), "by": request.user, "reason": request.reason, "approvals_of": [entry.user_name for entry in taken_back]}
+    note(connection, request.run, "operator.revoke", told, now)
     return {**_told(connection, row, now), "revoked": len(taken_back)}
+
+
+def _named(row: Row[Any]) -> dict[str, Any]:
+    """What an event says of a plan."""
+    return {"plan": row.identifier, "fraise": row.fraise, "environment": row.environment, "version": row.version}
 
 
 def durations(connection: Connection, fraise: str, environment: str) -> list[tuple[float, int]]:

@@ -25,7 +25,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclasses.dataclass(frozen=True)
 class PlanRequest:
-    """A plan to write down: its document and the hash of it, and what the hash leaves out: who made it, why, and how long it will take."""
+    """A plan to write down: its document and the hash of it, and what the hash leaves out: who made it, in which run, why, and how long it will take."""
 
     hash: str
     document: dict[str, Any]
@@ -36,6 +36,18 @@ class PlanRequest:
     expected_seconds: float | None
     reason: str
     user: str
+    run: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ApprovalRequest:
+    """Somebody's word on the plan whose hash begins with ``plan``: ``user`` as a person reads it, for ``seconds``, asked for by the playbook run ``run``."""
+
+    plan: str
+    user: str
+    run: str
+    reason: str
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
