@@ -27,6 +27,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import pr
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import check_prefix
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 STRATEGIES = ("rolling",)
@@ -80,7 +81,7 @@ class DeploymentAction(FraisierAction):
             "version": arguments.get("version") or "",
             "reason": redactor.text(arguments.get("reason") or ""),
             "hosts": hosts,
-            "user": getpass.getuser(),
+            "user": who(task_vars, getpass.getuser(), socket.gethostname()),
             "owner_name": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getppid()})",
             "check": bool(self._task.check_mode),
         }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import getpass
+import socket
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.fraisier.deploy.plugins.action.deployment import ActionModule
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, DeploymentLockedError
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, DeploymentLockedError, PlanDriftedError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils import deployment_action
 from tests.unit.plugins.action.acting import Recorder, act
 
@@ -54,8 +55,27 @@ def test_opening_asks_for_the_lock_with_all_that_the_record_needs(listening: Rec
         "reason": "the sale",
         "check": False,
     }
-    assert request["user"] == getpass.getuser()
+    assert request["user"] == f"{getpass.getuser()}@{socket.gethostname()}"
     assert request["owner_name"].startswith(f"{getpass.getuser()}@")
+
+
+def test_who_deploys_is_the_operator_beside_the_user(listening: Recorder) -> None:
+    listening.answers["open"] = [{"deployment": OPENED}]
+    act(ActionModule, OPEN, variables={"operator": "ann"})
+    assert listening.of("open")[0]["user"] == f"ann ({getpass.getuser()}@{socket.gethostname()})"
+
+
+def test_a_plan_brings_its_version_along_and_how_many_must_have_approved_it(listening: Recorder) -> None:
+    listening.answers["open"] = [{"deployment": OPENED}]
+    arguments = {key: value for key, value in OPEN.items() if key != "version"}
+    assert not act(ActionModule, {**arguments, "plan": "ab" * 6, "approvals": 2, "approve_own": True}).get("failed")
+    (request,) = listening.of("open")
+    assert {key: request[key] for key in ("version", "plan", "approvals", "approve_own")} == {
+        "version": "",
+        "plan": "ab" * 6,
+        "approvals": 2,
+        "approve_own": True,
+    }
 
 
 def test_opening_in_check_mode_says_so(listening: Recorder) -> None:
@@ -86,6 +106,8 @@ def test_a_secret_in_the_reason_is_taken_out(listening: Recorder) -> None:
         ({"strategy": "canary"}, "fraise_strategy: there is no 'canary'"),
         ({"provider": "swarm"}, "There is no provider 'swarm'"),
         ({"wait": "soon"}, "'wait'"),
+        ({"plan": "ab" * 5}, "plan: 'ababababab' is not the hash of a plan"),
+        ({"approvals": -1}, "fraise_approvals is negative"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_recorder_is_asked(listening: Recorder, change: dict[str, Any], message: str) -> None:
@@ -236,6 +258,14 @@ def test_closing_in_check_mode_fails_when_a_host_cannot_be_deployed_to(listening
     result = act(ActionModule, {"state": "closed"}, check=True)
     assert result["failed"]
     assert "cannot be deployed to: web1, web2" in result["msg"]
+
+
+def test_closing_in_check_mode_fails_when_the_hosts_are_not_as_planned(listening: Recorder) -> None:
+    drift = PlanDriftedError("web1 has moved", hint="Make a new plan").to_dict()
+    listening.answers["close"] = [{**closed("failed"), "drift": drift}]
+    result = act(ActionModule, {"state": "closed"}, check=True)
+    assert result["error"]["code"] == "PLAN_DRIFTED"
+    assert result["msg"] == "web1 has moved. Make a new plan [PLAN_DRIFTED]"
 
 
 def test_closing_while_the_store_is_away_says_where_the_outcome_waits(listening: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
