@@ -175,7 +175,11 @@ options:
         required: true
       owner:
         description:
-          - Who holds the token, for messages.
+          - Which run holds the token. Two owners of the same token are two deployments, and the second one is refused.
+        type: str
+      owner_name:
+        description:
+          - The owner as a person reads it, for messages.
         type: str
   keep:
     description:

@@ -64,7 +64,7 @@ ARGUMENT_SPEC = {
     "fence": {
         "type": "dict",
         "no_log": False,
-        "options": {"token": {"type": "int", "required": True, "no_log": False}, "owner": {"type": "str"}},
+        "options": {"token": {"type": "int", "required": True, "no_log": False}, "owner": {"type": "str"}, "owner_name": {"type": "str"}},
     },
     "keep": {"type": "int", "default": 5},
     "protect": {"type": "list", "elements": "str", "default": []},

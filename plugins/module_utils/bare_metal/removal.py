@@ -23,13 +23,15 @@ def deactivate(call):
     manager = call.manager(live)
     manager.validate()
     runs = _runs(manager)
-    if not call.check_mode and call.layout.exists():
+    if not call.check_mode and (call.layout.exists() or (runs and call.params.get("fence") is not None)):
         call.layout.make()
         with call.locked("stopping"):
             call.pass_fence()
             runs = _stop_if_active(call, manager)
             live = call.layout.current_version()
             _leave_nothing_current(call, live)
+            # An activation that was cut off ends here: what it came from is not live any more, either.
+            call.journal.close()
     elif runs and not call.check_mode:
         _stop_if_active(call, manager)
     changed = runs or live is not None

@@ -202,6 +202,7 @@ class Staging:
             forget(os.path.join(self.place, MANIFEST))
             self._complete(self.place, mode)
             sync_tree(self.place)
+            self.call.check_fence()
             write_atomically(os.path.join(self.place, MANIFEST), self._manifest(), 0o644)
             forget(os.path.join(self.place, STAGING_MARK))
         except BaseException:
