@@ -12,6 +12,7 @@ author:
   - fraisier.deploy contributors (!UNKNOWN)
 description:
   - With O(state=open) takes the lock of the fraise in its environment, makes the plan and writes the record.
+  - With O(state=recover) decides, from what the hosts answered, whether a deployment that was cut off is finished or undone.
   - With O(state=closed) writes the outcome, frees the lock and fails the run if the deployment did not succeed.
   - Runs in the controller and needs no connection. Needs the callback P(fraisier.deploy.recorder#callback).
   - In check mode nothing is locked or written, and closing prints the plan.
@@ -32,12 +33,15 @@ options:
     description: What to do.
     type: str
     required: true
-    choices: [open, closed]
+    choices: [open, closed, recover]
   kind:
-    description: Whether this brings a new version, goes back to a good one, or brings hosts that were left out to what the fleet has.
+    description:
+      - Whether this brings a new version, goes back to a good one, settles a deployment that was cut off, or brings hosts that were left out to what
+        the fleet has.
+      - With V(recover), version, batches and failure budget are those of that deployment; when there is none, nothing is opened and RV(needed=false).
     type: str
     default: deploy
-    choices: [deploy, rollback, catchup]
+    choices: [deploy, rollback, recover, catchup]
   fraise:
     description: The service, a group of the inventory. Required to open.
     type: str
@@ -84,7 +88,9 @@ options:
     description: Why, for the record.
     type: str
   wait:
-    description: Seconds to wait for the lock while another deployment holds it.
+    description:
+      - Seconds to wait for the lock while another deployment holds it.
+      - A recovery waits by itself until the lease of the holder ends, for that of a dead one is not renewed.
     type: int
     default: 0
   plan:
@@ -102,6 +108,11 @@ options:
     description: Whether the one who made the plan may be among those who approve it.
     type: bool
     default: false
+  recover:
+    description:
+      - With O(kind=recover), whether to finish or to undo what was cut off. By default the safer one, told with its reason.
+    type: str
+    choices: [finish, undo]
 """
 
 EXAMPLES = r"""
@@ -124,6 +135,10 @@ EXAMPLES = r"""
     approvals: 2
   run_once: true
   register: fraisier_deployment
+- name: Decide what becomes of a deployment that was cut off, once every host was inspected
+  fraisier.deploy.deployment:
+    state: recover
+  run_once: true
 
 - name: Close
   fraisier.deploy.deployment:
@@ -156,6 +171,23 @@ plan:
   description: Hosts, widths of the batches, the hosts of each batch and how many may fail.
   returned: when opened
   type: dict
+resumes:
+  description: The deployment that was cut off and that this one goes on with.
+  returned: when opened
+  type: str
+  sample: shop_api:production:11
+needed:
+  description: Whether there is anything to recover.
+  returned: with O(kind=recover)
+  type: bool
+how:
+  description: What was decided, V(finish), V(undo), or V(refuse) when an undo was asked for that is not possible.
+  returned: with O(state=recover)
+  type: str
+undoes:
+  description: Whether no host is to go forward in this run.
+  returned: with O(state=recover)
+  type: bool
 status:
   description: How the deployment ended.
   returned: when closed

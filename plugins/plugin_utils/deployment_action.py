@@ -17,6 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     ConfigurationError,
     DeploymentError,
     DeploymentLockedError,
+    LeaseLostError,
     NotFoundError,
     ValidationError,
 )
@@ -25,7 +26,9 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import Fra
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import nothing_owed_line, owed_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import program
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import check_prefix
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import GOOD_END
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recovery_action import decided, undo_plan_lines, until_lease_ends
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who
 
@@ -43,8 +46,8 @@ class DeploymentAction(FraisierAction):
     """The action ``deployment``: runs once, on the controller, with no connection."""
 
     SPEC = {
-        "state": {"type": "str", "required": True, "choices": ["open", "closed"]},
-        "kind": {"type": "str", "default": "deploy", "choices": ["deploy", "rollback", "catchup"]},
+        "state": {"type": "str", "required": True, "choices": ["open", "closed", "recover"]},
+        "kind": {"type": "str", "default": "deploy", "choices": ["deploy", "rollback", "recover", "catchup"]},
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
         "fraise_type": {"type": "str", "default": "api"},
@@ -60,13 +63,16 @@ class DeploymentAction(FraisierAction):
         "plan": {"type": "str", "default": ""},
         "approvals": {"type": "int", "default": 0},
         "approve_own": {"type": "bool", "default": False},
+        "recover": {"type": "str", "choices": ["finish", "undo"]},
     }
     _requires_connection = False
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Open or close."""
+        """Open, decide how to recover, or close."""
         if arguments["state"] == "open":
             return self._open(arguments, task_vars)
+        if arguments["state"] == "recover":
+            return decided(self, call("recover", wish=arguments.get("recover")))
         return self._close()
 
     def _open(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -81,18 +87,23 @@ class DeploymentAction(FraisierAction):
             "version": arguments.get("version") or "",
             "reason": redactor.text(arguments.get("reason") or ""),
             "hosts": hosts,
+            "group": [str(host) for host in (task_vars.get("groups") or {}).get(arguments["fraise"], hosts)],
             "user": who(task_vars, getpass.getuser(), socket.gethostname()),
             "owner_name": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getppid()})",
             "check": bool(self._task.check_mode),
         }
         answer = self._ask_until(request, arguments["wait"])
         deployment = answer["deployment"]
+        if deployment.get("told"):
+            self.say(deployment["told"])
+            return {"changed": False, "msg": deployment["told"], "needed": False, **deployment}
         if not deployment["plan"]["hosts"]:
             return {"changed": False, "msg": f"{request['fraise']} in {request['environment']}: {nothing_owed_line(deployment['version'])}", **deployment}
         widths = "+".join(str(width) for width in deployment["plan"]["batches"])
         name = deployment["identifier"] or f"{request['fraise']}:{request['environment']} (check mode)"
         count = len(deployment["plan"]["hosts"])
         text = f"{name}: {request['kind']} {deployment['version']} on {count} hosts in batches of {widths}, last good: {deployment['last_good'] or 'none'}"
+        text += f", goes on with {deployment['resumes']}" if deployment.get("resumes") else ""
         # A lock and a record are no change of a host: a run that finds every host as it should be says changed=0.
         return {"changed": False, "msg": text, **deployment}
 
@@ -104,6 +115,9 @@ class DeploymentAction(FraisierAction):
             try:
                 return call("open", timeout=OPEN_SECONDS, **request)
             except DeploymentLockedError as error:
+                if not told and not wait and request["kind"] == "recover":
+                    wait = until_lease_ends(error)
+                    deadline += wait
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise
@@ -115,7 +129,9 @@ class DeploymentAction(FraisierAction):
     def _close(self) -> dict[str, Any]:
         answer = call("close")
         deployment = answer["deployment"]
-        lines = plan_lines(deployment, answer["checks"]) if self._task.check_mode else outcome_lines(deployment, answer)
+        lines = outcome_lines(deployment, answer)
+        if self._task.check_mode:
+            lines = undo_plan_lines(answer) if answer.get("recovery") == "undo" else plan_lines(deployment, answer["checks"])
         lines += owed_lines(deployment["version"], answer.get("owed") or {})
         self.say(*lines)
         told = {key: answer[key] for key in ("status", "reason")}
@@ -137,7 +153,10 @@ class DeploymentAction(FraisierAction):
         if answer["store_away"]:
             self._display.warning(f"The store is away ({answer['store_away']}); the outcome waits on disk for the next run")
         staged_only = answer["status"] == "aborted" and answer["reason"].startswith("staged only")
-        if answer["status"] not in GOOD_ENDS and not staged_only:
+        if answer.get("lease_lost"):
+            raise LeaseLostError(answer["reason"], hint="Nothing was changed since; look at fraisier.deploy.status", result=result)
+        good = (GOOD_END[answer["recovery"]],) if answer.get("recovery") in GOOD_END else GOOD_ENDS
+        if answer["status"] not in good and not staged_only:
             identifier = answer["deployment"]["identifier"]
             raise DeploymentError(
                 f"{identifier} ended {answer['status']}: {answer['reason']}{_first_error(result['hosts'])}",
@@ -206,6 +225,9 @@ def check_version(version: object, kind: str, *, planned: bool = False) -> None:
             "version",
             str(version),
         )
+    if version and kind == "recover":
+        hint = "Leave it out: a recovery finishes or undoes the deployment that was cut off. For another version, deploy it"
+        raise _refused("version cannot be given to recover", hint, "version", version)
     if not version and kind == "deploy" and not planned:
         raise _refused("version is missing", "Give it with -e version=1.4.2", "version")
     if version and not VERSION.fullmatch(version):

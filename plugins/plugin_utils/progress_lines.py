@@ -15,7 +15,7 @@ def progress_line(action: str, host: str, result: dict[str, Any], outcome: str) 
     if not action.startswith(PREFIX):
         return ""
     name = action[len(PREFIX) :]
-    if name == "deployment" and "plan" in result:
+    if name == "deployment" and "plan" in result and "needed" not in result:
         return f"  == {result.get('msg', '')}"
     if name == "gate" and outcome == "ok":
         return _gate(result)

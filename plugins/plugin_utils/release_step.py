@@ -172,4 +172,7 @@ def _outcome(result: dict[str, Any]) -> dict[str, Any]:
         "health": _checked(result, error),
         "timings": result.get("timings"),
         "error": error,
+        # Only an inspection tells these; a recovery decides by them.
+        "releases": [release.get("version") for release in result.get("releases") or []],
+        "interrupted": result.get("interrupted"),
     }

@@ -20,6 +20,7 @@ class HostProgress:
 
     ``state``: pending, staged, active, reverted (went back by itself), failed, unreachable, undone, undo_failed. ``step``: the last step that
     was tried. ``before``: the version it served when the deployment met it (None: nothing). ``serving``: the version it answered last.
+    ``resumed``: an earlier deployment that this one goes on with may have switched it; ``before`` is then what that one met.
     """
 
     name: str
@@ -31,6 +32,7 @@ class HostProgress:
     shifted: bool = False
     changed: bool = False
     error: dict[str, Any] | None = None
+    resumed: bool = False
 
 
 @dataclass
@@ -57,6 +59,8 @@ class Progress:
     targets: dict[str, str | None] = field(default_factory=dict)
     inspected: dict[str, str | None] = field(default_factory=dict)
     unwell: set[str] = field(default_factory=set)
+    undoing: bool = False
+    passed: frozenset[str] = frozenset()
 
     @classmethod
     def start(cls, version: str, last_good: str | None, hosts: list[str], max_failed: int, max_unreachable: int = 0) -> Progress:
@@ -80,6 +84,10 @@ class Progress:
         entry = self.hosts.setdefault(host, HostProgress(host))
         entry.step = step
         release = release or {}
+        if step in ("activate", "revert"):
+            # What a host answered before this step proves nothing after it.
+            self.inspected.pop(host, None)
+            self.unwell.discard(host)
         if step == "stage":
             self._staged(entry, outcome, release)
         elif step == "activate":
@@ -97,7 +105,9 @@ class Progress:
     def _staged(self, entry: HostProgress, outcome: str, release: dict[str, Any]) -> None:
         if outcome in ("ok", "unchanged"):
             entry.state = "staged"
-            entry.before, entry.serving, entry.known = release.get("current"), release.get("current"), True
+            entry.serving = release.get("current")
+            if not (entry.resumed and entry.known):
+                entry.before, entry.known = entry.serving, True
         else:
             entry.state = "unreachable" if outcome == "unreachable" else "failed"
 
@@ -106,7 +116,7 @@ class Progress:
         entry.changed = changed is not False
         if outcome in ("ok", "unchanged"):
             entry.state, entry.shifted = "active", True
-            if entry.changed and "previous" in release and not (entry.known and entry.before == self.version):
+            if entry.changed and "previous" in release and not (entry.known and (entry.resumed or entry.before == self.version)):
                 entry.before, entry.known = release["previous"], True
         elif outcome == "reverted":
             entry.state = "reverted"
@@ -152,9 +162,11 @@ class Progress:
             return {}
         targets: dict[str, str | None] = {}
         for entry in self.hosts.values():
-            if not entry.shifted or entry.state not in MAY_SERVE_NEW:
+            if entry.resumed and entry.known and entry.state not in ("undone", "undo_failed"):
+                targets[entry.name] = entry.before
+            elif not (entry.shifted or entry.resumed) or entry.state not in MAY_SERVE_NEW:
                 continue
-            if entry.state == "active" and not entry.changed:
+            elif entry.state == "active" and not entry.changed:
                 # It served the new version before we came: a run that was cut off left it so, unless that version is the good one.
                 if self.last_good is None or self.last_good == self.version:
                     continue
@@ -162,6 +174,10 @@ class Progress:
             else:
                 targets[entry.name] = entry.before if entry.known else self.last_good
         return targets
+
+    def passed_before(self, hosts: list[str]) -> bool:
+        """Whether the deployment that this one goes on with had got past the gate of these hosts, and they are still as it left them."""
+        return bool(hosts) and all(name in self.passed and self.hosts[name].state == "active" and not self.hosts[name].changed for name in hosts)
 
     def begin_undo(self) -> dict[str, str | None]:
         """Hand out the targets of the undo; from then on each of these hosts must prove that it is back."""
@@ -178,7 +194,7 @@ class Progress:
             left = [entry.name for entry in self.hosts.values() if self._not_back(entry)]
             if left:
                 return "rollback_failed", f"{decision.reason}; not proved to be back: {', '.join(left)}"
-            turned = any(state in ("undone", "reverted") for state in states)
+            turned = self.undoing or any(state in ("undone", "reverted") for state in states)
             return ("rolled_back" if turned else "failed"), decision.reason
         undone = [entry.name for entry in self.hosts.values() if entry.state in ("undone", "undo_failed")]
         if undone:
@@ -207,6 +223,4 @@ class Progress:
             return True
         if entry.name in self.targets:
             return entry.name in self.unwell or entry.name not in self.inspected or self.inspected[entry.name] != self.targets[entry.name]
-        if not entry.shifted or entry.state not in MAY_SERVE_NEW:
-            return False
         return entry.name in self.to_undo()

@@ -70,7 +70,7 @@ def empty_plan(version: str) -> dict[str, Any]:
 def nothing_owed(answer: dict[str, Any]) -> dict[str, Any]:
     """A deployment that is none, for no host owes anything: nothing was locked or written."""
     empty = dict.fromkeys(("id", "identifier", "number", "token"))
-    return {**empty, "version": answer["version"], "last_good": answer["good"], "plan": answer["plan"]}
+    return {**empty, "version": answer["version"], "last_good": answer["good"], "plan": answer["plan"], "told": answer.get("told")}
 
 
 # -- the end of a deployment ------------------------------------------------------------------------------------------------------------------

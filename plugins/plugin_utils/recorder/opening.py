@@ -17,6 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts import catchup, empty_plan, owes, unreachable_budget
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import Takeover, look_back, to_recover
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
 
 
@@ -30,21 +31,25 @@ class OpenDeployment:
     identity: Opened | None
     lease: Lease | None
     closed: bool = False
-    next_renewal: float = 0.0
     batches_seen: int = 0
     owes: bool = True
     recorded: Mapping[str, str | None] = field(default_factory=dict)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     request: dict[str, Any] = field(default_factory=dict)
     applied: AppliedPlan | None = None
+    takeover: Takeover | None = None
 
 
 def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float) -> dict[str, Any]:
     """In the store's thread: find the version of a rollback, plan, and (but for check mode) take the lock and write the deployment."""
     fraise, environment = request["fraise"], request["environment"]
     applied = chosen_plan(store, request)
+    digest = takeover = None
+    if request["kind"] == "recover":
+        request, takeover = to_recover(store, request, hosts)
+        if takeover is None:
+            return {"version": "", "plan": empty_plan(""), "identity": None, "good": None, "nothing": True, "told": request["told"]}
     version = request.get("version") or (applied.document["version"] if applied else "")
-    digest = None
     if request["kind"] == "catchup":
         wanted = catchup(store, request, hosts)
         if not wanted.hosts:
@@ -54,6 +59,7 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
         if request["kind"] != "rollback":
             raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
         version = rollback_target(store, fraise, environment)
+    takeover = takeover or look_back(store, request, hosts, version)
     widths = batch_widths(len(hosts), request["batches"])
     plan = {
         "version": version,
@@ -67,8 +73,11 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
         plan["digest"] = digest
     use = admit_plan(store, applied, request, plan)
     if request.get("check"):
+        if request["kind"] == "recover":
+            store.require_unlocked(fraise, environment)
         good = store.last_good(fraise, environment)
-        return {"version": version, "plan": plan, "identity": None, "good": good.version if good else None, "applied": applied}
+        told = {"version": version, "plan": plan, "identity": None, "good": good.version if good else None}
+        return {**told, "applied": applied, "takeover": takeover}
     opened = store.open_deployment(
         OpenRequest(
             run=run,
@@ -90,7 +99,9 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
             at=datetime.now(UTC),
             applies=use,
             scope=request.get("scope") or "whole",
+            resumes=takeover.resumes if takeover else None,
+            must_follow=takeover.must_follow if takeover else None,
         )
     )
     told = {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version, "applied": applied}
-    return {**told, "owes": owes(store, request, version)}
+    return {**told, "owes": owes(store, request, version), "takeover": takeover}

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
-    DatabaseConnectionError,
     DatabaseError,
     DeploymentError,
     DeploymentLockedError,
+    FencedError,
     FraisierError,
     LeaseLostError,
     NoOpenDeploymentError,
@@ -24,16 +24,21 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import take_over
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import debts
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing import closing_answer, closing_data
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import QUERIES, answer_query
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import decide_recovery, ended_well, settled_events
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Lease, Opened, Store
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Opened, Store
 
 Reply = Callable[[dict[str, Any]], None]
-RENEW_RETRY_SECONDS = 2.0
+SURE_OF_LEASE = ("intent", "gate", "close")
+"""Operations after which something changes, or is said for good: no answer on a lease that may be another's."""
 
 
 class Operations:
@@ -43,6 +48,7 @@ class Operations:
         self.settings, self.sink, self.clock = settings, sink, clock
         self.run: str = settings["run"]
         self.current: OpenDeployment | None = None
+        self.keeper: LeaseKeeper | None = None
         self.over = ""
         self._numbers = 0
 
@@ -54,6 +60,9 @@ class Operations:
             if method is None:
                 hint = "The recorder and the actions are of different versions: install the collection again"
                 raise ValidationError(f"Unknown operation {operation}", hint=hint)
+            if self.keeper is not None and operation in SURE_OF_LEASE and not self.keeper.sure():
+                self.keeper.make_sure(lambda: self.handle(request, reply))
+                return
             method(request, reply)
         except FraisierError as error:
             reply({"ok": False, "error": error.to_dict()})
@@ -61,14 +70,16 @@ class Operations:
             text = f"Unexpected error in the recorder: {type(exception).__name__}: {exception}"
             reply({"ok": False, "error": FraisierError(text, category="INTERNAL", hint="Please report this").to_dict()})
 
-    def emit(self, event_type: str, data: dict[str, Any], host: str | None = None, done: Callable[[], None] | None = None) -> None:
-        """Record an event of the open deployment; in check mode only ``done`` happens."""
+    def emit(
+        self, event_type: str, data: dict[str, Any], host: str | None = None, done: Callable[[], None] | None = None, deployment: str | None = None
+    ) -> None:
+        """Record an event of the open deployment (or of ``deployment``, an earlier one's UUID); in check mode only ``done`` happens."""
         current = self.current
         if current is None or current.identity is None:
             if done:
                 done()
             return
-        self._submit(event_type, data, host, current.identity.id, done)
+        self._submit(event_type, data, host, deployment or current.identity.id, done)
 
     def _submit(
         self, event_type: str, data: dict[str, Any], host: str | None = None, deployment: str | None = None, done: Callable[[], None] | None = None
@@ -127,11 +138,14 @@ class Operations:
             progress=Progress.start(answer["version"], answer["good"], plan["hosts"], plan["max_failed"], plan["max_unreachable"]),
             identity=identity,
             lease=identity.lease if identity else None,
-            next_renewal=self.clock() + float(self.settings["heartbeat"]),
             request=request,
             applied=answer["applied"],
             owes=answer.get("owes", True),
+            takeover=answer.get("takeover"),
         )
+        self.keeper = LeaseKeeper(self.current, self.settings, self.sink.ask, self.emit, self.clock)
+        if self.current.takeover is not None and request["kind"] != "recover":
+            take_over(self.current.progress, self.current.takeover.touched, self.current.takeover.passed)
         # The run may have ended while the store was still opening.
         if self.over == "gone":
             self.controller_gone()
@@ -164,6 +178,7 @@ class Operations:
             "identifier": identity.identifier if identity else None,
             "number": identity.number if identity else None,
             "version": current.version,
+            "resumes": current.takeover.resumes if current.takeover else None,
             "last_good": current.progress.last_good,
             "token": current.lease.token if current.lease else None,
             "plan": current.plan,
@@ -186,7 +201,8 @@ class Operations:
             hint = "Look at the playbook fraisier.deploy.status, then deploy again"
             raise LeaseLostError("Another deployment has taken the lock; this one changes nothing more", hint=hint)
         step_id = str(uuid7())
-        fence = {"token": current.lease.token, "owner": current.lease.owner} if current.lease else None
+        lease = current.lease
+        fence = {"token": lease.token, "owner": lease.owner, "owner_name": current.request["owner_name"]} if lease else None
         data = {"step_id": step_id, **{key: request.get(key) for key in ("step", "version", "attempt")}}
         data["target"] = data.pop("version")
         data["batch"] = next((number for number, group in enumerate(current.plan["groups"], start=1) if request["host"] in group), None)
@@ -200,7 +216,10 @@ class Operations:
         host, step = request["host"], request["step"]
         health = str((request.get("health") or {}).get("status") or "")
         self.current.progress.record(host, step, request["outcome"], request.get("release"), request.get("error"), request.get("changed"), health)
-        self.current.checks.setdefault(host, {})[step] = {key: request.get(key) for key in ("changed", "outcome", "release", "error", "options")}
+        kept = {key: request.get(key) for key in ("changed", "outcome", "release", "error", "options", "releases", "interrupted")}
+        self.current.checks.setdefault(host, {})[step] = {**kept, "health": health}
+        if (request.get("error") or {}).get("code") == FencedError.code and self.keeper is not None:
+            self.keeper.give_up(FencedError(f"{host} refused: {request['error'].get('message')}"))
         keys = ("step_id", "step", "outcome", "changed", "release", "health", "timings", "error")
         drift = debts.drift(self.current, request)
         if drift:
@@ -212,6 +231,8 @@ class Operations:
         current = self.current
         if current is None or current.closed or event.host is None or event.type not in ("task.failed", "task.unreachable"):
             return
+        if current.progress.lease_lost:
+            return  # refusing to go on is no failure of a host
         message = str(event.data.get("message", ""))
         error = {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": f"See the task {event.data.get('name')}"}
         if current.progress.note_failure(event.host, error):
@@ -240,37 +261,32 @@ class Operations:
         }
         self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer}))
 
+    # -- recover ------------------------------------------------------------------------------------------------------------------------------
+
+    def _op_recover(self, request: dict[str, Any], reply: Reply) -> None:
+        """Decide from what the hosts answered whether what was cut off is finished or undone."""
+        current = self._open()
+        if current.takeover is None or current.request["kind"] != "recover":
+            raise ValidationError("There is nothing to recover in this run", hint="Run the playbook fraisier.deploy.recover")
+        recovery = decide_recovery(current.takeover, request.get("wish"), current.version, current.progress, current.checks)
+        told = {"how": recovery.how, "reason": recovery.reason, "resumes": current.takeover.resumes}
+        self.emit("recovery.decided", told, None, lambda: reply({"ok": True, **told, "deployment": self.describe()}))
+
     # -- close --------------------------------------------------------------------------------------------------------------------------------
 
     def _op_close(self, request: dict[str, Any], reply: Reply) -> None:
         current = self._open()
         status, reason = current.progress.outcome()
-        hosts = {
-            entry.name: {"state": entry.state, "before": entry.before, "serving": entry.serving, "step": entry.step, "error": entry.error}
-            for entry in current.progress.hosts.values()
-        }
-        answer: dict[str, Any] = {"status": status, "reason": reason, "hosts": hosts, "inspected": current.progress.inspected, "checks": current.checks}
-        answer["deployment"] = self.describe()
-        answer["drift"] = current.applied.drift if current.applied else None
-        answer["left_out"] = current.progress.left_out()
-        answer["owed"] = debts.at_close(current, status)["owed"]
+        answer = {**closing_answer(current, status, reason), "deployment": self.describe()}
         self.close(status, reason, lambda: reply({"ok": True, **answer, "store_away": self.sink.away}))
 
     def close(self, status: str, reason: str, done: Callable[[], None] | None = None) -> None:
         """Write the outcome; the lock goes free with it when it is still ours."""
         current = self._open()
-        errors = [entry.error for entry in current.progress.hosts.values() if entry.error]
-        lease = current.lease
-        data = {
-            "status": status,
-            "reason": reason,
-            "error": errors[0] if errors and status != "success" else None,
-            "finished_at": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "token": lease.token if lease else None,
-            "owner": lease.owner if lease else None,
-            **debts.at_close(current, status),
-        }
-        self.emit("deployment.closed", data, None, done)
+        if current.takeover is not None and current.identity is not None and ended_well(current.takeover, status):
+            for told in settled_events(current.takeover, current.identity.identifier):
+                self.emit("deployment.recovered", told["data"], deployment=told["deployment"])
+        self.emit("deployment.closed", closing_data(current, status, reason), None, done)
         current.closed = True
 
     def controller_gone(self) -> float:
@@ -294,27 +310,7 @@ class Operations:
 
     def keep_lease(self) -> float:
         """Renew the lease when it is due; seconds until the next look."""
-        current = self.current
-        if current is None or current.closed or current.lease is None or current.progress.lease_lost:
-            return 3600.0
-        wait = current.next_renewal - self.clock()
-        if wait > 0:
-            return wait
-        current.next_renewal = self.clock() + float(self.settings["heartbeat"])
-        lease = current.lease
-
-        def done(answer: Any, failure: FraisierError | None) -> None:
-            if isinstance(answer, Lease):
-                current.lease = answer
-            elif isinstance(failure, LeaseLostError):
-                current.progress.lease_lost = True
-                current.progress.halted = f"LEASE_LOST: {failure.message}"
-                self.emit("lease.lost", failure.to_dict())
-            elif isinstance(failure, DatabaseConnectionError):
-                current.next_renewal = self.clock() + RENEW_RETRY_SECONDS
-
-        self.sink.ask(Job(lambda store: store.renew_lease(lease, float(self.settings["lease"])), done))
-        return float(self.settings["heartbeat"])
+        return self.keeper.keep() if self.keeper is not None else NEVER
 
     def _op_operate(self, request: dict[str, Any], reply: Reply) -> None:
         asked = VerbRequest(run=self.run, **{key: value for key, value in request.items() if key != "op"})

@@ -124,6 +124,13 @@ def _lock_row(connection: Connection, row: Row[Any], fraise: str, environment: s
     )
 
 
+def require_free(connection: Connection, fraise: str, environment: str) -> None:
+    """Raise when somebody has it now."""
+    row = read_lock(connection, fraise, environment)
+    if row is not None and row.held:
+        raise locked(connection, fraise, environment)
+
+
 def locked(connection: Connection, fraise: str, environment: str) -> DeploymentLockedError:
     """Who has it, since when, why, and what one can do."""
     row = read_lock(connection, fraise, environment)

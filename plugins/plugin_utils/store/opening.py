@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import locks, plans, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
@@ -74,6 +74,8 @@ def open_deployment(connection: Connection, request: OpenRequest) -> Opened:
             raise locks.locked(connection, request.fraise, request.environment)
         return before
     mark_stale(connection, lock, now, request.owner_name)
+    if request.must_follow is not None and lock.last_number != request.must_follow + 1:
+        raise DeploymentError(f"Another deployment of {request.fraise} was opened meanwhile", hint="Run it again: it looks at the record anew")
     good = last_good(connection, request.fraise, request.environment)
     return _write(connection, request, lock, now, good.version if good else None)
 
@@ -132,6 +134,7 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
         "plan": document(request.plan),
         "options": document(request.options),
         "scope": request.scope,
+        "resumes": request.resumes,
         "requested_at": request.at,
         "started_at": now,
     }

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Connection, Row
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, debts, hosts, locks, steps, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, debts, hosts, locks, pasts, steps, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import CLOSED_STATUSES, OPEN_STATUSES, Event, parse_time
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, document, mapping, number, optional, whole
@@ -45,6 +45,8 @@ def project(connection: Connection, target: Target, event: Event) -> None:
         _interrupt(connection, target, event)
     elif event.type == "command.obeyed":
         commands.obey(connection, target.key, event)
+    elif event.type == "deployment.recovered":
+        pasts.note_recovery(connection, target.key, event.data)
 
 
 def _step(connection: Connection, target: Target, event: Event) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import literal, select
 from sqlalchemy.engine import URL, Engine
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import MigrationError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, opening, queries
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, opening, pasts, queries
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import events as event_rows
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
@@ -146,6 +147,18 @@ class Store:
     def last_good(self, fraise: str, environment: str, *, before: str | None = None) -> GoodRelease | None:
         """What last ended in success, leaving out version ``before``."""
         return self._transactions.read("looking for the last good release", lambda connection: goods.last_good(connection, fraise, environment, before))
+
+    def unsettled(self, fraise: str, environment: str) -> list[Past]:
+        """The deployments of a pair that need a recovery, newest first."""
+        return self._transactions.read("looking for what was cut off", lambda connection: pasts.unsettled(connection, fraise, environment))
+
+    def newest_number(self, fraise: str, environment: str) -> int:
+        """The number of the pair's newest deployment, 0 without one."""
+        return self._transactions.read("looking for the newest deployment", lambda connection: pasts.newest_number(connection, fraise, environment))
+
+    def require_unlocked(self, fraise: str, environment: str) -> None:
+        """DeploymentLockedError when somebody holds the pair's lock now."""
+        self._transactions.read("looking at a lock", lambda connection: locks.require_free(connection, fraise, environment))
 
     def history(self, fraise: str | None = None, environment: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
         """The newest deployments first: rows of v_deployment_history. Moments are aware datetimes; ``plain`` makes them text."""

@@ -64,8 +64,9 @@ class OpenRequest:
     """What a run asks for when it opens a deployment.
 
     ``owner`` (a UUID) owns the lock, ``owner_name`` (user@host pid) is what a person reads, ``at`` is the controller's clock, ``lease_seconds`` the
-    first lease; ``scope`` is whole when ``hosts`` are all hosts of the fraise, else part; ``applies`` is the plan that is carried out. The store keeps
-    names as they are (1 to 128 characters) and cuts ``reason`` at 4096 characters, ``user`` and ``owner_name`` at 255.
+    first lease; ``scope`` is whole when ``hosts`` are all hosts of the fraise, else part; ``applies`` is the plan that is carried out, ``resumes`` the
+    deployment that this one goes on with; with ``must_follow`` it is refused unless that is the newest number. The store keeps names as they are (1 to
+    128 characters) and cuts ``reason`` at 4096 characters, ``user`` and ``owner_name`` at 255.
     """
 
     run: str
@@ -87,6 +88,8 @@ class OpenRequest:
     at: datetime
     applies: PlanUse | None = None
     scope: str = "whole"
+    resumes: str | None = None
+    must_follow: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
