@@ -92,7 +92,7 @@ def to_recover(store: Store, request: dict[str, Any], hosts: list[str]) -> tuple
             context={"option": "--limit", "hosts": left_out},
         )
     plan = chain[0].plan
-    same = {name: plan[name] for name in ("batches", "max_failed", "max_unreachable") if name in plan}
+    same: dict[str, Any] = {name: plan[name] for name in ("batches", "max_failed", "max_unreachable") if name in plan}
     return {**request, **same, "version": chain[0].version}, _takeover(chain, touched, number)
 
 
