@@ -16,8 +16,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches i
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts import catchup, empty_plan, owes, unreachable_budget
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import rollback_target
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import Takeover, look_back, to_recover
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import rollback_target
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
 
 

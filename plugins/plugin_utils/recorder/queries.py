@@ -8,55 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import STAGED_ONLY
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
-LOOKED_AT = 200
 QUERIES = ("check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "sql", "status")
-
-
-def rollback_target(store: Store, fraise: str, environment: str) -> str:
-    """The version a rollback without ``version`` goes to.
-
-    After a deployment that left the fleet in doubt (interrupted, failed, rollback_failed, aborted, with at least one host shifted) that is the last
-    good version; otherwise the good one before it that no later rollback has left. Never one that failed or was rolled back. Raises NotFoundError
-    when there is none.
-    """
-    rows = store.history(fraise, environment, limit=LOOKED_AT)
-    good = [row for row in rows if row["status"] == "success"]
-    if good and _in_doubt(store, rows):
-        return str(good[0]["version"])
-    target = earlier_good(good)
-    if target is None:
-        raise NotFoundError(
-            f"{fraise} in {environment} has no earlier version that was deployed with success",
-            hint="Look at the playbook fraisier.deploy.history, or name a version with -e version=",
-        )
-    return target
-
-
-def _in_doubt(store: Store, rows: list[dict[str, Any]]) -> bool:
-    """Whether the newest deployment may have left hosts on another version than the last good one."""
-    newest = rows[0]
-    if newest["status"] in ("success", "rolled_back") or str(newest["status_reason"] or "").startswith(STAGED_ONLY):
-        return False
-    told = store.deployment(str(newest["identifier"])) or {}
-    return any(step["step"] == "activate" for step in told.get("steps", []))
-
-
-def earlier_good(good: list[dict[str, Any]]) -> str | None:
-    """Of successes, newest first: the version before the one in place, leaving out those that a rollback left and nobody deployed since."""
-    kept: set[str] = set()
-    left: set[str] = set()
-    for row in good:
-        version = str(row["version"])
-        if version != good[0]["version"] and version not in left:
-            return version
-        if row["kind"] == "rollback" and row["previous_version"] not in kept:
-            left.add(str(row["previous_version"]))
-        kept.add(version)
-    return None
 
 
 def answer_query(store: Store, request: dict[str, Any]) -> Any:

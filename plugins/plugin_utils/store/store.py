@@ -148,6 +148,14 @@ class Store:
         """What last ended in success, leaving out version ``before``."""
         return self._transactions.read("looking for the last good release", lambda connection: goods.last_good(connection, fraise, environment, before))
 
+    def same_everywhere(self, identifier: str) -> bool:
+        """Whether every host of a deployment got its version, and the same content of it."""
+        return self._transactions.read("comparing hosts", lambda connection: goods.same_everywhere(connection, identifier))
+
+    def quarantined(self, fraise: str, environment: str) -> set[str]:
+        """Versions of a pair that are in quarantine."""
+        return self._transactions.read("looking for quarantined releases", lambda connection: goods.quarantined(connection, fraise, environment))
+
     def unsettled(self, fraise: str, environment: str) -> list[Past]:
         """The deployments of a pair that need a recovery, newest first."""
         return self._transactions.read("looking for what was cut off", lambda connection: pasts.unsettled(connection, fraise, environment))

@@ -5,7 +5,19 @@
 
 from __future__ import annotations
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import earlier_good
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import earlier_good, rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store, tables
+from tests.unit.plugins.plugin_utils.store.builders import Run
 
 
 def successes(*told: str) -> list[dict]:
@@ -36,3 +48,94 @@ def test_redeploying_the_same_version_is_no_earlier_one():
 def test_nothing_before_the_first():
     assert earlier_good(successes("1.0")) is None
     assert earlier_good([]) is None
+
+
+def test_a_version_that_does_not_fit_is_passed_over():
+    assert earlier_good(successes("1.0", "1.1", "1.2"), lambda row: row["version"] != "1.1") == "1.0"
+    assert earlier_good(successes("1.0", "1.1"), lambda row: False) is None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
+        connected.migrate()
+        yield connected
+
+
+def deployed(store: Store, version: str, status: str = "success", missed: str = "", digest: str = "", **changes: Any) -> Run:
+    """A deployment that ended with ``status``; host ``missed`` was left behind, host web1 told another ``digest``."""
+    run = Run(store, version=version, **changes)
+    events = []
+    for host in run.request.hosts:
+        told = {"version": version, "previous": None, "digest": digest if digest and host == "web1" else f"sha256:{version}"}
+        outcome = {"outcome": "unreachable", "release": None} if host == missed else {"release": told}
+        events += run.step(host, "activate", **outcome)
+    store.apply([*events, run.closing(status)])
+    return run
+
+
+def target(store: Store) -> str:
+    return rollback_target(store, "shop_api", "production")
+
+
+def test_a_deployment_that_failed_or_reached_a_part_is_no_target(store: Store):
+    deployed(store, "1.0")
+    deployed(store, "1.1", "rolled_back")
+    deployed(store, "1.2", scope="part")
+    deployed(store, "1.3")
+    assert target(store) == "1.0"
+
+
+def test_a_part_that_went_forward_does_not_count_as_what_is_in_place(store: Store):
+    deployed(store, "1.0")
+    deployed(store, "1.1")
+    deployed(store, "1.2", scope="part", hosts=["web1"])
+    assert target(store) == "1.0"
+    assert store.last_good("shop_api", "production").version == "1.1"
+
+
+def test_a_version_that_left_a_host_behind_is_no_target_until_the_host_was_brought_to_it(store: Store):
+    deployed(store, "1.0")
+    deployed(store, "1.1", missed="web2")
+    deployed(store, "1.2")
+    assert target(store) == "1.0"
+    deployed(store, "1.1", kind="catchup", scope="part", hosts=["web2"])
+    assert target(store) == "1.1"
+
+
+def test_a_version_whose_hosts_have_different_content_is_no_target(store: Store):
+    deployed(store, "1.0")
+    deployed(store, "1.1", digest="sha256:other")
+    deployed(store, "1.2")
+    assert target(store) == "1.0"
+
+
+def test_a_version_in_quarantine_is_no_target_until_it_is_let_out(store: Store):
+    deployed(store, "1.0")
+    deployed(store, "1.1")
+    deployed(store, "1.2")
+    with store._engine.begin() as connection:
+        pair = connection.execute(select(tables.lock)).one()
+        row = {"fk_fraise": pair.fk_fraise, "fk_environment": pair.fk_environment, "version": "1.1", "reason": "", "placed_at": datetime.now(UTC)}
+        connection.execute(insert(tables.quarantine).values(id=uuid7(), identifier="q", **row))
+    assert store.quarantined("shop_api", "production") == {"1.1"}
+    assert target(store) == "1.0"
+    with store._engine.begin() as connection:
+        connection.execute(update(tables.quarantine).values(lifted_at=datetime.now(UTC)))
+    assert target(store) == "1.1"
+
+
+def test_after_a_deployment_that_was_cut_off_it_is_the_last_good_one(store: Store):
+    deployed(store, "1.0")
+    deployed(store, "1.1")
+    cut = Run(store, version="1.2")
+    store.apply([*cut.step("web1", "activate"), cut.event("deployment.interrupted", reason="killed"), cut.closing("interrupted")])
+    assert target(store) == "1.1"
+
+
+def test_nothing_fits_is_said_with_the_remedy(store: Store):
+    deployed(store, "1.0", missed="web3")
+    deployed(store, "1.1")
+    with pytest.raises(NotFoundError, match="every host") as caught:
+        target(store)
+    assert "-e version=" in caught.value.hint
