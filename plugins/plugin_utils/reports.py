@@ -14,6 +14,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans imp
 DEPLOYMENT_KEYS = (
     "identifier",
     "kind",
+    "resumes",
     "version",
     "previous_version",
     "status",
@@ -106,13 +107,18 @@ def _seconds(value: Any) -> str:
     return f"{float(value):.1f} s" if value is not None else ""
 
 
+def _kind(row: dict[str, Any]) -> str:
+    """The kind, and what a deployment went on with."""
+    return f"{row['kind']} (of {row['resumes']})" if row.get("resumes") else str(row["kind"])
+
+
 def _history(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return ["No deployments in the store"]
     cells = [
         (
             row["identifier"],
-            row["kind"],
+            _kind(row),
             row["previous_version"],
             row["version"],
             row["status"],
