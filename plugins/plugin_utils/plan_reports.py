@@ -38,7 +38,7 @@ def plan_report(plan: Mapping[str, Any]) -> list[str]:
     if unknown:
         lines.append(f"What {document['version']} holds is not known before it is fetched, on {len(unknown)} hosts: give source.archive.sha256, or a tag")
     lines.append(_expectation(plan.get("expected_seconds")))
-    lines += _approval_lines(plan)
+    lines += _story(plan) + _approval_lines(plan)
     lines.append(f"Hash: {plan['hash']}")
     return lines
 
@@ -54,6 +54,22 @@ def _expectation(seconds: float | None) -> str:
     if seconds is None:
         return "Expected duration: not known, for no deployment here has succeeded yet that brought a new version"
     return f"Expected duration: about {seconds:.0f} s, from the deployments that succeeded before"
+
+
+def _story(plan: Mapping[str, Any]) -> list[str]:
+    """Who made a plan that is written down, and which deployment applied it."""
+    if not plan.get("made_at"):
+        return []
+    reason = f": {plan['reason']}" if plan.get("reason") else ""
+    lines = [f"Made by {plan['user_name']} at {moment(plan['made_at'])} UTC{reason}"]
+    applied = _applied(plan)
+    return [*lines, f"Applied by {applied}"] if applied else lines
+
+
+def _applied(plan: Mapping[str, Any]) -> str:
+    if plan.get("deployment"):
+        return f"{plan['deployment']} {plan['status']}"
+    return "a deployment no longer recorded" if plan.get("applied_at") else ""
 
 
 def _approval_lines(plan: Mapping[str, Any]) -> list[str]:
@@ -81,7 +97,6 @@ def plans_report(plans: list[dict[str, Any]]) -> list[str]:
     rows = []
     for plan in plans:
         standing = [entry["user_name"] for entry in plan["approvals"] if _state(entry, plan["now"]).startswith("until")]
-        applied = f"{plan['deployment']} {plan['status']}" if plan["deployment"] else ("a deployment no longer recorded" if plan["applied_at"] else "")
         rows.append(
             (
                 plan["hash"][:SHORTEST_PREFIX],
@@ -92,7 +107,7 @@ def plans_report(plans: list[dict[str, Any]]) -> list[str]:
                 plan["user_name"],
                 moment(plan["made_at"]),
                 ", ".join(standing),
-                applied,
+                _applied(plan),
             )
         )
     return table(("PLAN", "FRAISE", "ENVIRONMENT", "KIND", "VERSION", "MADE BY", "MADE (UTC)", "APPROVED BY", "APPLIED BY"), rows)

@@ -44,6 +44,14 @@ def test_deploy_repeats_the_defaults_that_the_plan_is_made_from() -> None:
     assert {"fraise_type", "fraise_provider", "fraise_strategy", "rolling_batches", "rolling_max_failed", "rolling_max_unreachable"} <= repeated
 
 
+def test_a_plan_is_opened_as_the_deployment_that_applies_it_will_be() -> None:
+    openings = [plays(CHECKOUT / "playbooks" / f"{name}.yml")[0]["tasks"][0]["fraisier.deploy.deployment"] for name in ("plan", "deploy")]
+    planned, deployed = ({name: value for name, value in opening.items() if name != "kind"} for opening in openings)
+    assert {name: deployed.get(name) for name in planned} == planned
+    decides = {name for name in deployed if name.startswith(("fraise", "max_", "rolling")) or name in ("version", "provider", "strategy", "batches")}
+    assert decides - set(planned) == set()
+
+
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
 def test_every_play_pins_what_a_user_s_ansible_cfg_could_break_it_with(path: Path) -> None:
     for play in plays(path):

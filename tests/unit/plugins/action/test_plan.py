@@ -72,12 +72,14 @@ def test_the_store_shows_plans_with_what_stands_behind_them(listening: Recorder)
     row = {**PLAN, "approvals": approvals, "now": "2026-11-22T12:00:00+00:00", "made_at": "2026-11-22T10:00:00+00:00", "applied_at": None, "deployment": None}
     listening.answers["query"] = [
         {"answer": [{**row, "kind": "deploy", "version": "2.0", "fraise": "shop_api", "environment": "test", "status": None}]},
-        {"answer": row},
+        {"answer": {**row, "reason": "the sale", "deployment": "shop_api:test:7", "status": "failed"}},
         {"answer": []},
     ]
     lines = act(store.ActionModule, {"query": "plans"})["lines"]
     assert lines[1].split() == ["abababababab", "shop_api", "test", "deploy", "2.0", "ann", "2026-11-22", "10:00:00", "bob", "-"]
     lines = act(store.ActionModule, {"query": "plan", "plan": NAME})["lines"]
+    assert "Made by ann at 2026-11-22 10:00:00 UTC: the sale" in lines
+    assert "Applied by shop_api:test:7 failed" in lines
     assert "bob          until 2026-11-22 13:00:00    2026-11-22 11:00:00  fine" in lines
     assert "cy           expired 2026-11-22 11:30:00  2026-11-22 11:00:00  -" in lines
     assert "dan          revoked                      2026-11-22 11:00:00  -" in lines
