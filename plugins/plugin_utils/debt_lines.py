@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 REASON_LENGTH = 120
+REMEDY = "Once these hosts are back: ansible-playbook fraisier.deploy.catchup"
+
+
+def brief(reason: str) -> str:
+    """A reason that fits a line."""
+    return reason if len(reason) <= REASON_LENGTH else f"{reason[: REASON_LENGTH - 3]}..."
 
 
 def nothing_owed_line(version: str) -> str:
@@ -20,8 +26,7 @@ def owed_lines(version: str, owed: Mapping[str, str]) -> list[str]:
     """After an outcome: which hosts were left behind, and what brings them up."""
     if not owed:
         return []
-    lines = [f"{host} owes {version} ({reason[:REASON_LENGTH]})" for host, reason in owed.items()]
-    return [*lines, "Once they are back: ansible-playbook fraisier.deploy.catchup"]
+    return [*(f"{host} owes {version} ({brief(reason)})" for host, reason in owed.items()), REMEDY]
 
 
 def drift_line(host: str, drift: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import REMEDY, brief
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import steps_to_run
 
 DEPLOYMENT_KEYS = (
@@ -149,26 +150,29 @@ def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]
     ]
     lines = table(("FRAISE", "ENVIRONMENT", "VERSION", "HOSTS", "SINCE (UTC)", "LAST DEPLOYMENT", "LOCKED BY"), cells)
     head = ["FRAISE", "HOST", "RECORDED", "STATE", "AS OF (UTC)"]
-    rows = []
-    for row in answer["fleet"]:
-        line = [row["fraise"], row["host"], row["version"], row["state"], moment(row["at"])]
-        if answers is not None:
-            line += list(_answered(row, answers))
-        rows.append(line)
+    rows = [[row["fraise"], row["host"], row["version"], row["state"], moment(row["at"])] for row in answer["fleet"]]
     if answers is not None:
-        head += ["ANSWERS", "AGREES"]
-    return [*lines, "", *table(head, rows)]
+        fleet = {(row["fraise"], row["environment"]): row["version"] for row in answer["status"]}
+        told = [_answered(row, answers, fleet.get((row["fraise"], row["environment"]))) for row in answer["fleet"]]
+        width = 3 if any(note for _answer, _agrees, note in told) else 2
+        head += ["ANSWERS", "AGREES", "NOTE"][:width]
+        rows = [[*row, *words[:width]] for row, words in zip(rows, told, strict=True)]
+    owed = [(row["fraise"], row["environment"], row["host"], row["version"], moment(row["since"]), brief(row["reason"])) for row in answer.get("owed") or []]
+    debts = ["", *table(("FRAISE", "ENVIRONMENT", "HOST", "OWES", "SINCE (UTC)", "WHY"), owed), REMEDY] if owed else []
+    return [*lines, "", *table(head, rows), *debts]
 
 
-def _answered(row: dict[str, Any], answers: dict[str, Any]) -> tuple[str, str]:
-    """What the host says it serves and how well, and whether the record says the same."""
+def _answered(row: dict[str, Any], answers: dict[str, Any], fleet: str | None) -> tuple[str, str, str]:
+    """What the host says it serves and how well, whether that is what the record says and the fleet has, and in words when it is not the latter."""
     answer = answers.get(row["host"])
     if answer is None:
-        return "not asked", ""
+        return "not asked", "", ""
     version = (answer.get("release") or {}).get("version")
     health = (answer.get("health") or {}).get("status")
-    agrees = version == row.get("version") and health != "unhealthy"
-    return (version or "nothing") + (" (unhealthy)" if health == "unhealthy" else ""), "yes" if agrees else "NO"
+    behind = fleet is not None and version != fleet
+    agrees = version == row.get("version") and health != "unhealthy" and not behind
+    note = f"answers {version or 'nothing'}, the fleet has {fleet}" if behind else ""
+    return (version or "nothing") + (" (unhealthy)" if health == "unhealthy" else ""), "yes" if agrees else "NO", note
 
 
 def _deployment(row: dict[str, Any]) -> list[str]:

@@ -98,6 +98,89 @@ def test_within_the_budget_the_rest_of_the_fleet_moves_on_and_the_record_names_w
     assert everyone_serves(shop, "2.2.0")
 
 
+def gauges(shop: RealFleet) -> dict[str, float]:
+    with shop.controller.store() as store:
+        figures = store.metrics_rows()
+    return {name: row["value"] for name in ("owed_hosts", "mixed_fleet") for row in figures[name]}
+
+
+def test_a_host_that_is_switched_off_within_its_budget_is_left_out_owed_seen_and_caught_up_with(shop: RealFleet) -> None:
+    host = shop.hosts[1]
+    good = fleet_version(shop)
+    shop.release("2.2.1")
+    host.kill()
+    try:
+        run = shop.controller.deploy("shop_api", "2.2.1", rolling_max_unreachable=1)
+        assert run.code == 0, run.output
+        assert shop.controller.latest()["status_reason"] == f"left out, for unreachable: {host.name}"
+        assert gauges(shop) == {"owed_hosts": 1, "mixed_fleet": 1}
+        run = shop.controller.run("status", fraise="shop_api")
+        assert run.code == 0, run.output
+        (line,) = [line for line in run.output.splitlines() if host.name in line and "PROVIDER_CONNECTION_ERROR" in line]
+        assert line.split()[:4] == ["shop_api", "test", host.name, "2.2.1"]
+    finally:
+        host.start()
+    answers = shop.answers(timeout=10)
+    assert answers.pop(host.name) == good
+    assert set(answers.values()) == {"2.2.1"}
+    assert f"answers {good}, the fleet has 2.2.1" in shop.controller.run("status", fraise="shop_api").output
+    run = shop.controller.run("catchup", fraise="shop_api")
+    assert run.code == 0, run.output
+    assert everyone_serves(shop, "2.2.1"), run.output
+    assert gauges(shop) == {"owed_hosts": 0, "mixed_fleet": 0}
+
+
+def test_a_host_whose_power_is_cut_while_it_shifts_is_left_out_within_the_budget_and_whole_again_after_catching_up(shop: RealFleet) -> None:
+    host = shop.hosts[0]
+    shop.release("2.2.2")
+    words = {"fraise_min_healthy": 4, "fraise_timeout": 30, "rolling_max_unreachable": 1}
+    process = shop.controller.start("deploy", fraise="shop_api", version="2.2.2", **words)
+    deadline = time.monotonic() + 40
+    while host.run(f"readlink {ROOT}/current").stdout.strip() != "releases/2.2.2":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    host.kill()
+    try:
+        code = process.wait(180)
+        output = (shop.folder / "output.log").read_text(encoding="utf-8")
+        assert code == 0, output
+        assert f"left out, for unreachable: {host.name}" in output
+        assert gauges(shop)["owed_hosts"] == 1
+    finally:
+        host.start()
+    run = shop.controller.run("catchup", fraise="shop_api")
+    assert run.code == 0, run.output
+    assert everyone_serves(shop, "2.2.2"), run.output
+    assert shop.complete_releases()
+    assert gauges(shop) == {"owed_hosts": 0, "mixed_fleet": 0}
+
+
+def test_over_the_budget_for_unreachable_hosts_those_that_shifted_are_undone(shop: RealFleet) -> None:
+    good = fleet_version(shop)
+    shop.release("2.2.3")
+    first, second = shop.hosts[1:]
+    second.kill()
+    process = shop.controller.start("deploy", fraise="shop_api", version="2.2.3", rolling_batches=[1], rolling_max_unreachable=1, fraise_min_healthy=3)
+    try:
+        deadline = time.monotonic() + 60
+        while first.run(f"readlink {ROOT}/current").stdout.strip() != "releases/2.2.3":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        first.kill()
+        time.sleep(1)
+        first.start()
+        code = process.wait(180)
+    finally:
+        second.start()
+    output = (shop.folder / "output.log").read_text(encoding="utf-8")
+    assert code != 0, output
+    latest = shop.controller.latest()
+    assert latest["status"] == "rolled_back", output
+    assert "2 of 3 hosts failed" in latest["status_reason"]
+    assert everyone_serves(shop, good), output
+    assert gauges(shop) == {"owed_hosts": 0, "mixed_fleet": 0}
+
+
 def test_a_unit_that_does_not_exist_is_found_before_the_switch(shop: RealFleet) -> None:
     good = fleet_version(shop)
     shop.release("2.3.0")

@@ -97,6 +97,20 @@ def test_health_checks_are_counted_as_passed_or_failed(store: Store, scrape: Scr
     assert value(text, "fraisier_health_check_duration_seconds_bucket", check_type="tcp", le="0.1") == 0
 
 
+def test_debts_and_a_mixed_fleet_are_told_for_each_pair_also_when_there_are_none(store: Store, scrape: Scrape) -> None:
+    pair = {"fraise": "shop_api", "environment": "production"}
+    reached = ["web1", "web2", "web3"]
+    Run(store, version="1.0.0").done(reached=reached)
+    Run(store, fraise="mailer").done(reached=reached)
+    assert [value(scrape(), f"fraisier_{name}", **pair) for name in ("owed_hosts", "mixed_fleet")] == [0, 0]
+    run = Run(store, version="1.1.0")
+    moved = [event for host in ("web1", "web2") for event in run.step(host, "activate", release={"version": "1.1.0", "previous": "1.0.0"})]
+    store.apply([*moved, run.closing(reached=["web1", "web2"], owed={"web3": "unreachable"})])
+    text = scrape()
+    assert [value(text, f"fraisier_{name}", **pair) for name in ("owed_hosts", "mixed_fleet")] == [1, 1]
+    assert [value(text, f"fraisier_{name}", fraise="mailer", environment="production") for name in ("owed_hosts", "mixed_fleet")] == [0, 0]
+
+
 def test_names_with_any_character_come_through(store: Store, scrape: Scrape) -> None:
     Run(store, fraise='shop "api"\\🍓').done()
     assert value(scrape(), "fraisier_deployments_total", fraise='shop "api"\\🍓') == 1
