@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
-from tests.unit.plugins.plugin_utils.store.test_debts import WHY, deployed, ended, gauges, owed, settled
 from tests.unit.plugins.plugin_utils.store.builders import Run
+from tests.unit.plugins.plugin_utils.store.test_debts import WHY, deployed, ended, gauges, owed, settled
 
 
 def test_debts_are_made_updated_and_settled_alike(store: Store) -> None:
