@@ -43,7 +43,7 @@ def catchup(store: Store, request: dict[str, Any], hosts: list[str]) -> CatchUp:
     Raises NotFoundError when the fleet has nothing yet, ValidationError when another version than the fleet's is asked for.
     """
     fraise, environment = request["fraise"], request["environment"]
-    fleet = store.fleet_release(fraise, environment)
+    fleet = store.last_good(fraise, environment)
     if fleet is None:
         raise NotFoundError(
             f"{fraise} in {environment} has no deployment of all hosts that ended in success: there is nothing to catch up with",
@@ -80,7 +80,7 @@ def owes(store: Store, request: dict[str, Any], version: str) -> bool:
     """Whether a host that this deployment leaves behind is behind the fleet: not when a part of it is brought to a version of its own."""
     if request.get("scope", "whole") == "whole":
         return True
-    fleet = store.fleet_release(request["fraise"], request["environment"])
+    fleet = store.last_good(request["fraise"], request["environment"])
     return fleet is not None and fleet.version == version
 
 

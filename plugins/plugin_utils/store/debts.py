@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import find_pair
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event, GoodRelease
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, bounded, mapping
 
 debt = tables.owed_host
@@ -156,17 +156,6 @@ def owed_hosts(connection: Connection, fraise: str | None, environment: str | No
     if environment is not None:
         query = query.where(tables.environment.c.identifier == environment)
     return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def fleet_release(connection: Connection, fraise: str, environment: str) -> GoodRelease | None:
-    """What the fleet has: version of the newest success that covered the whole group, and the digest that most of its hosts told."""
-    pair = find_pair(connection, fraise, environment)
-    row = connection.execute(_last_whole(pair.fk_fraise, pair.fk_environment)).first() if pair is not None else None
-    if row is None:
-        return None
-    told = (host_row.c.fk_deployment == row.pk_deployment) & (host_row.c.state == "active") & host_row.c.digest.is_not(None)
-    query = select(host_row.c.digest).where(told).group_by(host_row.c.digest).order_by(func.count().desc(), host_row.c.digest).limit(1)
-    return GoodRelease(row.version, connection.execute(query).scalar_one_or_none(), row.identifier)
 
 
 def recorded_versions(connection: Connection, fraise: str, environment: str) -> Mapping[str, str | None]:

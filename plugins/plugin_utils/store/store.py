@@ -188,10 +188,6 @@ class Store:
         """Hosts that must still be brought to what the fleet has: see debts.owed_hosts."""
         return self._transactions.read("reading what is owed", lambda connection: debts.owed_hosts(connection, fraise, environment))
 
-    def fleet_release(self, fraise: str, environment: str) -> GoodRelease | None:
-        """What the newest success that covered the whole group brought."""
-        return self._transactions.read("looking for what the fleet has", lambda connection: debts.fleet_release(connection, fraise, environment))
-
     def recorded_versions(self, fraise: str, environment: str) -> Mapping[str, str | None]:
         """Every host that was ever deployed to, with the version it was last heard to serve."""
         return self._transactions.read("reading recorded versions", lambda connection: debts.recorded_versions(connection, fraise, environment))

@@ -25,7 +25,7 @@ def test_debts_are_made_updated_and_settled_alike(store: Store) -> None:
     assert settled(store) == [("web2", "1.2.0", third.opened.identifier), ("wéb-🍓", "1.1.0", second.opened.identifier)]
     assert (owed(store), gauges(store)) == ({}, (0, 0))
     assert first.opened.identifier != second.opened.identifier
-    good = store.fleet_release("shop_api", "production")
+    good = store.last_good("shop_api", "production")
     assert good is not None
     assert (good.version, good.digest, good.deployment) == ("1.2.0", "sha256:1.2.0", second.opened.identifier)
     assert store.recorded_versions("shop_api", "production") == {"web1": "1.2.0", "web2": "1.2.0", "web3": "1.0.0", "wéb-🍓": "1.2.0"}

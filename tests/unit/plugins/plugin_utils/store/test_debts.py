@@ -184,12 +184,12 @@ def test_each_fraise_and_environment_has_debts_of_its_own(store: Store) -> None:
 
 
 def test_the_fleet_has_what_the_last_success_of_all_hosts_brought(store: Store) -> None:
-    assert store.fleet_release("shop_api", "production") is None
+    assert store.last_good("shop_api", "production") is None
     deployed(store, "1.0.0")
     run = deployed(store, "1.1.0", "web2")
     deployed(store, "2.0.0", scope="part", hosts=["web1"])
     deployed(store, "3.0.0", status="rolled_back")
-    good = store.fleet_release("shop_api", "production")
+    good = store.last_good("shop_api", "production")
     assert good is not None
     assert (good.version, good.digest, good.deployment) == ("1.1.0", "sha256:1.1.0", run.opened.identifier)
 
