@@ -195,6 +195,22 @@ def test_a_run_that_goes_on_and_fails_takes_back_what_the_first_one_had_changed(
     assert "Nothing needs a recovery" in shop.recover().output
 
 
+def test_a_deployment_whose_recorder_was_killed_is_recovered_once_its_lease_is_over(shop: Shop) -> None:
+    version = shop.next()
+    process = shop.fleet.controller.start("deploy", fraise="shop_api", version=version)
+    wait_for(lambda: MOMENTS["between batches"](shop, version), 40, "the first batch never shifted")
+    for child, words in children(process.pid).items():
+        if "recorder" in words:
+            os.kill(child, signal.SIGKILL)
+    assert process.wait(60) != 0
+    run = shop.recover()
+    assert run.code == 0, run.output
+    recovery, older = shop.fleet.controller.history()[:2]
+    assert shop.is_one(version if recovery["status"] == "success" else shop.good), run.output
+    assert (older["status"], recovery["resumes"]) == ("interrupted", older["identifier"])
+    shop.good = version if recovery["status"] == "success" else shop.good
+
+
 def test_check_mode_says_what_it_would_do_and_changes_nothing(shop: Shop) -> None:
     version = shop.next()
     shop.cut_off(version, "between batches")
