@@ -18,7 +18,6 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     FraisierError,
     LeaseLostError,
     NoOpenDeploymentError,
-    NotFoundError,
     ValidationError,
 )
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
@@ -30,18 +29,16 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing i
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import QUERIES, answer_query
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.questions import Questions, Reply
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import decide_recovery, ended_well, settled_events
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Opened, Store
 
-Reply = Callable[[dict[str, Any]], None]
 SURE_OF_LEASE = ("intent", "gate", "close")
 """Operations after which something changes, or is said for good: no answer on a lease that may be another's."""
 
 
-class Operations:
+class Operations(Questions):
     """Answers the socket. Every method gets the request and a ``reply`` that may be called now or once something is safe in the store."""
 
     def __init__(self, settings: dict[str, Any], sink: Sink, clock: Callable[[], float] = time.monotonic) -> None:
@@ -96,10 +93,6 @@ class Operations:
             data=data,
         )
         self.sink.submit(event, done)
-
-    def _op_look(self, _request: dict[str, Any], reply: Reply) -> None:
-        """Nothing but a reason to read the pipe, which happens before any request is handled."""
-        reply({"ok": True})
 
     # -- open ---------------------------------------------------------------------------------------------------------------------------------
 
@@ -306,25 +299,8 @@ class Operations:
         if current is not None and not current.closed:
             self.close("interrupted", "the playbook ended before its close play")
 
-    # -- lease and questions ------------------------------------------------------------------------------------------------------------------
+    # -- lease --------------------------------------------------------------------------------------------------------------------------------
 
     def keep_lease(self) -> float:
         """Renew the lease when it is due; seconds until the next look."""
         return self.keeper.keep() if self.keeper is not None else NEVER
-
-    def _op_operate(self, request: dict[str, Any], reply: Reply) -> None:
-        asked = VerbRequest(run=self.run, **{key: value for key, value in request.items() if key != "op"})
-
-        def done(answer: Any, failure: FraisierError | None) -> None:
-            reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "answer": answer})
-
-        self.sink.ask(Job(lambda store: operate(store, asked), done))
-
-    def _op_query(self, request: dict[str, Any], reply: Reply) -> None:
-        def done(answer: Any, failure: FraisierError | None) -> None:
-            reply({"ok": False, "error": failure.to_dict()} if failure else {"ok": True, "answer": answer})
-
-        if request.get("query") not in QUERIES:
-            raise NotFoundError(f"Unknown query {request.get('query')}", hint=f"One of: {', '.join(QUERIES)}")
-        any_schema = request["query"] in ("check", "migrate", "sql")
-        self.sink.ask(Job(lambda store: answer_query(store, request), done, any_schema))
