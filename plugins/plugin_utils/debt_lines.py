@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 REASON_LENGTH = 120
-REMEDY = "Once these hosts are back: ansible-playbook fraisier.deploy.catchup"
+REMEDY = "Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=NAME"
 
 
 def brief(reason: str) -> str:

@@ -112,7 +112,7 @@ def test_a_host_that_is_switched_off_within_its_budget_is_left_out_owed_seen_and
     try:
         run = shop.controller.deploy("shop_api", "2.2.1", rolling_max_unreachable=1)
         assert run.code == 0, run.output
-        assert shop.controller.latest()["status_reason"] == f"left out, for unreachable: {host.name}"
+        assert shop.controller.latest()["status_reason"] == f"left out as unreachable: {host.name}"
         assert gauges(shop) == {"owed_hosts": 1, "mixed_fleet": 1}
         run = shop.controller.run("status", fraise="shop_api")
         assert run.code == 0, run.output
@@ -144,7 +144,7 @@ def test_a_host_whose_power_is_cut_while_it_shifts_is_left_out_within_the_budget
         code = process.wait(180)
         output = (shop.folder / "output.log").read_text(encoding="utf-8")
         assert code == 0, output
-        assert f"left out, for unreachable: {host.name}" in output
+        assert f"left out as unreachable: {host.name}" in output
         assert gauges(shop)["owed_hosts"] == 1
     finally:
         host.start()

@@ -50,7 +50,7 @@ def test_left_out_owed_seen_and_caught_up_with(shop: LocalFleet) -> None:
     change_inventory(shop, web2=NOWHERE)
     run = shop.controller.deploy("shop_api", "1.1", rolling_max_unreachable="34%")
     assert run.code == 0, run.output
-    assert "left out, for unreachable: web2" in run.output
+    assert "left out as unreachable: web2" in run.output
     assert "web2 owes 1.1 (unreachable: PROVIDER_CONNECTION_ERROR" in run.output
     assert shop.serving() == {"web1": "1.1", "web2": "1.0", "web3": "1.1"}
     assert (shop.controller.latest()["status"], shop.controller.latest()["scope"]) == ("success", "whole")

@@ -215,7 +215,7 @@ class Progress:
         told = [f"within budget, but failed: {', '.join(failed)}"] if failed else []
         away = self.left_out()
         if away:
-            told.append(f"left out, for unreachable: {', '.join(away)}")
+            told.append(f"left out as unreachable: {', '.join(away)}")
         return "; ".join(told)
 
     def _not_back(self, entry: HostProgress) -> bool:

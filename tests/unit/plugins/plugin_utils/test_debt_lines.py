@@ -9,7 +9,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import 
 def test_who_owes_is_told_with_the_reason_and_the_remedy() -> None:
     assert owed_lines("1.1", {"web2": "unreachable: no route"}) == [
         "web2 owes 1.1 (unreachable: no route)",
-        "Once these hosts are back: ansible-playbook fraisier.deploy.catchup",
+        "Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=NAME",
     ]
     assert len(owed_lines("1.1", {"web2": "x" * 500})[0]) < 160
     assert owed_lines("1.1", {}) == []

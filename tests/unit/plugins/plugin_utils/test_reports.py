@@ -160,7 +160,7 @@ def test_the_status_lists_who_owes_since_when_and_why() -> None:
         "FRAISE  ENVIRONMENT  HOST  OWES  SINCE (UTC)          WHY",
         f"shop    test         web3  1.0   2026-11-22 11:33:21  unreachable: {'x' * 104}...",
     ]
-    assert lines[10:] == ["Once these hosts are back: ansible-playbook fraisier.deploy.catchup"]
+    assert lines[10:] == ["Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=NAME"]
 
 
 def test_a_host_that_serves_nothing_is_not_one_that_was_not_asked() -> None:

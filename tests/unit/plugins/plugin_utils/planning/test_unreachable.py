@@ -35,7 +35,7 @@ def test_within_the_budget_the_deployment_goes_on_and_its_outcome_names_who_was_
     assert (decision.go, decision.failed, progress.left_out()) == (True, [], ["web2"])
     for host in ("web1", "web3", "web4"):
         shift(progress, host)
-    assert progress.outcome() == ("success", "left out, for unreachable: web2")
+    assert progress.outcome() == ("success", "left out as unreachable: web2")
 
 
 def test_over_the_budget_all_unreachable_hosts_count_as_failed_and_halt() -> None:
@@ -64,7 +64,7 @@ def test_both_budgets_are_told_apart_in_the_outcome() -> None:
     assert progress.may_go().go
     shift(progress, "web3")
     shift(progress, "web4")
-    assert progress.outcome() == ("success", "within budget, but failed: web1; left out, for unreachable: web2")
+    assert progress.outcome() == ("success", "within budget, but failed: web1; left out as unreachable: web2")
 
 
 def test_a_host_that_vanished_while_it_shifted_is_left_out_within_the_budget() -> None:
@@ -73,7 +73,7 @@ def test_a_host_that_vanished_while_it_shifted_is_left_out_within_the_budget() -
     assert progress.may_go().go
     for host in ("web2", "web3", "web4"):
         shift(progress, host)
-    assert progress.outcome() == ("success", "left out, for unreachable: web1")
+    assert progress.outcome() == ("success", "left out as unreachable: web1")
 
 
 def test_a_host_that_vanished_while_it_shifted_is_undone_like_the_others_and_must_prove_it() -> None:
