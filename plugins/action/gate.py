@@ -3,8 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import time
+
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
+
+POLL_SECONDS = 0.3
 
 
 class ActionModule(FraisierAction):
@@ -14,6 +18,14 @@ class ActionModule(FraisierAction):
     _requires_connection = False
 
     def act(self, arguments, task_vars):
-        answer = call("gate", at=arguments["at"], hosts=[str(host) for host in task_vars.get("ansible_play_batch", [])])
+        asked = {"at": arguments["at"], "hosts": [str(host) for host in task_vars.get("ansible_play_batch", [])]}
+        answer, told = call("gate", **asked), ""
+        # The recorder ends every wait, and a recorder that has gone ends this one with an error.
+        while answer.get("wait"):
+            if answer["reason"] != told:
+                told = answer["reason"]
+                self.say(f"  == {told}")
+            time.sleep(POLL_SECONDS)
+            answer = call("gate", again=True, **asked)
         keys = ("go", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
         return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}}

@@ -84,6 +84,10 @@ options:
     description: With O(kind=catchup), whether hosts that nobody ever deployed to count as owed, too.
     type: bool
     default: false
+  pause:
+    description: Seconds for which a batch that changed something is watched before the next one goes, at most a day.
+    type: raw
+    default: 0
   reason:
     description: Why, for the record.
     type: str

@@ -12,6 +12,7 @@ author:
   - fraisier.deploy contributors (!UNKNOWN)
 description:
   - Asks the recorder whether the lock is still held and the failure budget is not spent, and which hosts must be undone.
+  - Waits while an operator has paused the deployment, and between two batches when that was asked for. Every such wait has an end.
   - A refusal is an answer with RV(go=false), never a failed task, so that the plays after it still run.
   - Runs in the controller and needs no connection.
 extends_documentation_fragment:

@@ -38,7 +38,21 @@ TYPES = ("api", "etl", "scheduled")
 WAIT_POLL_SECONDS = 15.0
 OPEN_SECONDS = 90.0  # the first opening of a store may have to migrate it
 GOOD_ENDS = ("success",)
-ASKED = ("kind", "fraise", "fraise_type", "provider", "strategy", "batches", "max_failed", "max_unreachable", "new_hosts", "plan", "approvals", "approve_own")
+ASKED = (
+    "kind",
+    "fraise",
+    "fraise_type",
+    "provider",
+    "strategy",
+    "batches",
+    "max_failed",
+    "max_unreachable",
+    "new_hosts",
+    "pause",
+    "plan",
+    "approvals",
+    "approve_own",
+)
 """Options of the task that the recorder is asked with as they are."""
 
 
@@ -58,6 +72,7 @@ class DeploymentAction(FraisierAction):
         "max_failed": {"type": "raw", "default": 0},
         "max_unreachable": {"type": "raw", "default": 0},
         "new_hosts": {"type": "bool", "default": False},
+        "pause": {"type": "raw", "default": 0},
         "reason": {"type": "str"},
         "wait": {"type": "int", "default": 0},
         "plan": {"type": "str", "default": ""},

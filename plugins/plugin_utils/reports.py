@@ -181,7 +181,15 @@ def _deployment(row: dict[str, Any]) -> list[str]:
     hosts = [[host.get(key) for key in ("host", "state", "version_before", "version_after", "error_code", "error_message")] for host in row.get("hosts", [])]
     steps = [[step["host"], step["step"], step["outcome"], _seconds(step["duration_seconds"]), step["error_code"]] for step in row.get("steps", [])]
     lines += ["", *table(("HOST", "STATE", "BEFORE", "AFTER", "ERROR", "MESSAGE"), hosts)]
-    return [*lines, "", *table(("HOST", "STEP", "OUTCOME", "TOOK", "ERROR"), steps)]
+    lines += ["", *table(("HOST", "STEP", "OUTCOME", "TOOK", "ERROR"), steps)]
+    orders = [_order(command) for command in row.get("commands", [])]
+    return [*lines, "", *table(("VERB", "BY", "AT (UTC)", "REASON", "SETTLED (UTC)", "OUTCOME"), orders)] if orders else lines
+
+
+def _order(command: dict[str, Any]) -> list[object]:
+    """What an operator asked, and what became of it."""
+    verb = f"{command['verb']} {command['argument']}" if command["verb"] == "abort" else command["verb"]
+    return [verb, command["user_name"], moment(command["issued_at"]), command["reason"], moment(command["obeyed_at"]), command["outcome"]]
 
 
 def _check(answer: dict[str, Any]) -> list[str]:

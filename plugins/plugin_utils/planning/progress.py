@@ -55,6 +55,9 @@ class Progress:
     max_unreachable: int = 0
     halted: str = ""
     lease_lost: bool = False
+    aborted: str = ""
+    leaves: bool = False
+    settled: bool = False
     shift_began: bool = False
     targets: dict[str, str | None] = field(default_factory=dict)
     inspected: dict[str, str | None] = field(default_factory=dict)
@@ -158,7 +161,7 @@ class Progress:
 
     def to_undo(self) -> dict[str, str | None]:
         """Host to the version it must go back to (None: nothing served before). Empty when the deployment was not halted or may not act any more."""
-        if not self.halted or self.lease_lost:
+        if not self.halted or self.lease_lost or self.leaves:
             return {}
         targets: dict[str, str | None] = {}
         for entry in self.hosts.values():
@@ -182,7 +185,20 @@ class Progress:
     def begin_undo(self) -> dict[str, str | None]:
         """Hand out the targets of the undo; from then on each of these hosts must prove that it is back."""
         self.targets = self.to_undo()
+        self.settled = True
         return self.targets
+
+    def abort(self, text: str, *, leave: bool) -> str:
+        """An operator ends the deployment: nothing more is shifted, and what was is undone unless ``leave``. Returns why that cannot be, or nothing."""
+        if self.lease_lost:
+            return "the lock went to another deployment, which changes the hosts now"
+        if self.settled:
+            return "the last gate was passed already"
+        if self.halted and not leave:
+            return f"it is halted and undone already: {self.halted}"
+        self.aborted, self.leaves = text, leave
+        self.halted = f"{text} (it was halted before: {self.halted})" if self.halted else text
+        return ""
 
     def outcome(self) -> tuple[str, str]:
         """(status, reason) at the end, of contracts.md's statuses."""
@@ -195,6 +211,8 @@ class Progress:
             if left:
                 return "rollback_failed", f"{decision.reason}; not proved to be back: {', '.join(left)}"
             turned = self.undoing or any(state in ("undone", "reverted") for state in states)
+            if self.aborted:
+                return "aborted", f"{decision.reason}; {self._left_so() if self.leaves else 'undone' if turned else 'no host had changed'}"
             return ("rolled_back" if turned else "failed"), decision.reason
         undone = [entry.name for entry in self.hosts.values() if entry.state in ("undone", "undo_failed")]
         if undone:
@@ -217,6 +235,10 @@ class Progress:
         if away:
             told.append(f"left out as unreachable: {', '.join(away)}")
         return "; ".join(told)
+
+    def _left_so(self) -> str:
+        serving = [entry for entry in self.hosts.values() if entry.shifted and entry.state == "active"]
+        return f"the hosts stay as they are, {len(serving)} of {len(self.hosts)} on {self.version}"
 
     def _not_back(self, entry: HostProgress) -> bool:
         if entry.state == "undo_failed":

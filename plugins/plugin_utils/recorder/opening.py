@@ -14,6 +14,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Vali
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits, bake_seconds
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts import catchup, empty_plan, owes, unreachable_budget
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import Takeover, look_back, to_recover
@@ -38,6 +39,7 @@ class OpenDeployment:
     request: dict[str, Any] = field(default_factory=dict)
     applied: AppliedPlan | None = None
     takeover: Takeover | None = None
+    waits: Waits = field(default_factory=Waits)
 
 
 def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
         "groups": split(hosts, widths),
         "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
         "max_unreachable": unreachable_budget(request, len(hosts)),
+        "pause_seconds": bake_seconds(request.get("pause") or 0),
     }
     if digest is not None:
         plan["digest"] = digest

@@ -24,9 +24,11 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import take_over
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits, bake_seconds
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import debts
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing import closing_answer, closing_data
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.questions import Questions, Reply
@@ -48,6 +50,7 @@ class Operations(Questions):
         self.keeper: LeaseKeeper | None = None
         self.over = ""
         self._numbers = 0
+        self.obedience = Obedience(sink, self.emit, clock)
 
     def handle(self, request: dict[str, Any], reply: Reply) -> None:
         """Route one request; what is wrong with it is answered, never raised."""
@@ -104,6 +107,7 @@ class Operations(Questions):
         batch_widths(len(hosts), request["batches"])
         allowance(len(hosts), request["max_failed"], "rolling_max_failed")
         debts.unreachable_budget(request, len(hosts))
+        bake_seconds(request.get("pause") or 0)
 
         def ask(store: Store) -> dict[str, Any]:
             return open_in_store(store, request, hosts, self.run, float(self.settings["lease"]))
@@ -135,6 +139,7 @@ class Operations(Questions):
             applied=answer["applied"],
             owes=answer.get("owes", True),
             takeover=answer.get("takeover"),
+            waits=Waits(float(plan["pause_seconds"])),
         )
         self.keeper = LeaseKeeper(self.current, self.settings, self.sink.ask, self.emit, self.clock)
         if self.current.takeover is not None and request["kind"] != "recover":
@@ -236,12 +241,18 @@ class Operations(Questions):
 
     def _op_gate(self, request: dict[str, Any], reply: Reply) -> None:
         current = self._open()
-        if request["at"] == "before":
+        if request["at"] == "before" and not request.get("again"):
             current.batches_seen += 1
             hold_to_plan(current)
         if self.settings.get("required") and self.sink.away and current.lease is not None:
             current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
+        waiting = self.obedience.hold(current, request["at"])
+        if waiting is not None:
+            reply({"ok": True, **waiting})
+            return
         decision = current.progress.may_go()
+        if request["at"] == "after":
+            self.obedience.batch_ended(current)
         undo = current.progress.begin_undo() if request["at"] == "settle" else {}
         answer = {
             "go": decision.go,
@@ -302,5 +313,6 @@ class Operations(Questions):
     # -- lease --------------------------------------------------------------------------------------------------------------------------------
 
     def keep_lease(self) -> float:
-        """Renew the lease when it is due; seconds until the next look."""
+        """Look for commands and renew the lease when that is due; seconds until the next renewal."""
+        self.obedience.look(self.current)
         return self.keeper.keep() if self.keeper is not None else NEVER

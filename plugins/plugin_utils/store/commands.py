@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NoOpenDeploymentError, NotFoundError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.orders import nothing_new
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.orders import NOT_OBEYED, nothing_new
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
@@ -91,7 +91,8 @@ def _looked(connection: Connection, request: CommandRequest, now: datetime) -> t
             context={"deployment": row.identifier},
         )
     columns = (command.c.verb, command.c.user_name, command.c.reason, command.c.issued_at, command.c.expires_at, command.c.outcome)
-    earlier = connection.execute(select(*columns).where(command.c.fk_deployment == row.pk_deployment).order_by(command.c.pk_command)).mappings().all()
+    query = select(*columns).where(command.c.fk_deployment == row.pk_deployment).order_by(command.c.pk_command)
+    earlier = [dict(found) for found in connection.execute(query).mappings()]
     return row, nothing_new(request.verb, earlier, now)
 
 
@@ -129,6 +130,12 @@ def waiting(connection: Connection, deployment_id: str) -> dict[str, Any]:
     found = [dict(row) for row in connection.execute(query).mappings()]
     # Most looks find nothing: only those that do ask for the clock.
     return {"commands": found, "now": read_clock(connection) if found else None}
+
+
+def unheard(connection: Connection, deployment_key: int, at: datetime, why: str) -> None:
+    """The deployment has ended: commands that it has not spoken of were not obeyed."""
+    open_still = (command.c.fk_deployment == deployment_key, command.c.obeyed_at.is_(None))
+    connection.execute(update(command).where(*open_still).values(obeyed_at=at, outcome=f"{NOT_OBEYED}{why}"))
 
 
 def obey(connection: Connection, deployment_key: int, event: Event) -> None:

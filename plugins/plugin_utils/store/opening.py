@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import locks, plans, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, locks, plans, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.goods import last_good
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
@@ -107,6 +107,7 @@ def mark_stale(connection: Connection, lock: Row[Any], now: datetime, owner_name
         connection.execute(
             update(deployment).where(deployment.c.pk_deployment == row.pk_deployment).values(status="interrupted", status_reason=reason, finished_at=now)
         )
+        commands.unheard(connection, row.pk_deployment, now, "the controller of the deployment ended")
         note(connection, row.run, "deployment.interrupted", {"reason": reason}, now, key=row.pk_deployment, deployment=row.id)
 
 

@@ -43,6 +43,8 @@ def project(connection: Connection, target: Target, event: Event) -> None:
         debts.note_end(connection, target.row, event)
     elif event.type == "deployment.interrupted":
         _interrupt(connection, target, event)
+    elif event.type in ("deployment.paused", "deployment.resumed"):
+        _pause(connection, target, event)
     elif event.type == "command.obeyed":
         commands.obey(connection, target.key, event)
     elif event.type == "deployment.recovered":
@@ -90,12 +92,24 @@ def _close(connection: Connection, target: Target, event: Event) -> None:
             duration_seconds=duration if duration is not None else max(0.0, (finished_at - target.row.started_at).total_seconds()),
         )
     )
+    commands.unheard(connection, target.key, finished_at, "the deployment ended before its next gate")
     token = whole(data.get("token"), 62)
     if token is not None:
         pair = and_(tables.lock.c.fk_fraise == target.row.fk_fraise, tables.lock.c.fk_environment == target.row.fk_environment)
         lock = connection.execute(select(tables.lock.c.pk_lock).where(pair)).scalar_one_or_none()
         if lock is not None:
             locks.release(connection, lock, str(data.get("owner")), token, read_clock(connection))
+
+
+def _pause(connection: Connection, target: Target, event: Event) -> None:
+    """A deployment waits for an operator, or goes on; one that has ended stays ended."""
+    paused = event.type == "deployment.paused"
+    before, after = ("in_progress", "paused") if paused else ("paused", "in_progress")
+    connection.execute(
+        update(deployment)
+        .where(deployment.c.pk_deployment == target.key, deployment.c.status == before)
+        .values(status=after, status_reason=optional(event.data.get("reason")) if paused else None)
+    )
 
 
 def _interrupt(connection: Connection, target: Target, event: Event) -> None:
@@ -110,3 +124,4 @@ def _interrupt(connection: Connection, target: Target, event: Event) -> None:
             duration_seconds=max(0.0, (event.at - target.row.started_at).total_seconds()),
         )
     )
+    commands.unheard(connection, target.key, event.at, "the controller of the deployment ended")
