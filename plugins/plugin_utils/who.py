@@ -15,13 +15,14 @@ LIMIT = 255
 def who(variables: Mapping[str, Any], os_user: str, host: str) -> str:
     """``claimed (user@host)``, or ``user@host`` when the variables name nobody. Control characters of a claimed name become spaces; 255 characters at most."""
     acting = f"{os_user}@{host}"
-    claimed = next((name for name in (_name(variables.get(key)) for key in NAMES) if name), "")
+    claimed = next((name for name in (one_line(variables.get(key)) for key in NAMES) if name), "")
     if not claimed:
         return acting[:LIMIT]
     room = LIMIT - len(acting) - 3
     return f"{claimed[: max(room, 0)]} ({acting})"[:LIMIT]
 
 
-def _name(value: Any) -> str:
+def one_line(value: Any) -> str:
+    """What a person wrote, as one line without control characters: other people's terminals show it."""
     text = "" if value is None else str(value)
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -20,6 +20,18 @@ def test_a_refusal_is_an_answer_and_not_a_failure(listening: Recorder) -> None:
     assert listening.of("gate") == [{"at": "after", "hosts": ["web1", "web2"]}]
 
 
+def test_a_gate_that_must_wait_asks_again_and_says_once_what_it_waits_for(
+    listening: Recorder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "POLL_SECONDS", 0.01)
+    waiting = {"wait": True, "reason": "paused by ada", "left": 9.0}
+    listening.answers["gate"] = [waiting, waiting, {"wait": True, "reason": "waiting 60 s", "left": 3.0}, DECISION]
+    assert act(gate.ActionModule, {"at": "before"})["go"] is False
+    assert [request.get("again", False) for request in listening.of("gate")] == [False, True, True, True]
+    told = capsys.readouterr().out
+    assert (told.count("paused by ada"), told.count("waiting 60 s")) == (1, 1)
+
+
 def test_an_error_of_the_recorder_is_a_failure_with_its_code_and_remedy(listening: Recorder) -> None:
     listening.answers["gate"] = [NoOpenDeploymentError("No deployment is open", hint="Open one")]
     result = act(gate.ActionModule, {"at": "before"})
