@@ -16,6 +16,7 @@ DEPLOYMENT_KEYS = (
     "identifier",
     "kind",
     "resumes",
+    "applies",
     "version",
     "previous_version",
     "status",
@@ -176,7 +177,12 @@ def _answered(row: dict[str, Any], answers: dict[str, Any], fleet: str | None) -
 
 
 def _deployment(row: dict[str, Any]) -> list[str]:
-    shown = {**row, "started_at": moment(row.get("started_at")), "finished_at": moment(row.get("finished_at"))}
+    shown = {
+        **row,
+        "applies": (row.get("plan") or {}).get("applies"),
+        "started_at": moment(row.get("started_at")),
+        "finished_at": moment(row.get("finished_at")),
+    }
     lines = [f"{key}: {shown[key]}" for key in DEPLOYMENT_KEYS if shown.get(key) not in (None, "")]
     hosts = [[host.get(key) for key in ("host", "state", "version_before", "version_after", "error_code", "error_message")] for host in row.get("hosts", [])]
     steps = [[step["host"], step["step"], step["outcome"], _seconds(step["duration_seconds"]), step["error_code"]] for step in row.get("steps", [])]

@@ -203,6 +203,10 @@ def test_a_deployment_is_told_with_its_hosts_and_steps() -> None:
     ]
 
 
+def test_a_deployment_that_applied_a_plan_says_which() -> None:
+    assert "applies: abababababab" in report_lines("deployment", {**ROW, "plan": {"applies": "abababababab"}})
+
+
 def test_a_deployment_without_hosts_or_an_end_is_told_all_the_same() -> None:
     lines = report_lines("deployment", {"identifier": "shop:test:7", "status": "in_progress", "finished_at": None})
     assert lines[:3] == ["identifier: shop:test:7", "status: in_progress", ""]
