@@ -4,25 +4,33 @@
 from __future__ import annotations
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.maintenance_reports import maintenance_request, prune_diff, prune_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.plan_reports import plan_report, plans_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import report_lines
 
 MIGRATION_SECONDS = 120.0
-PLAN_REPORTS = {"plan": plan_report, "plans": plans_report}
+PRUNE_SECONDS = 3600.0
+PLAN_REPORTS = {"plan": plan_report, "plans": plans_report, "prune": prune_report}
 
 
 class ActionModule(FraisierAction):
     """Asks the store a question through the recorder, and shows the answer as a table."""
 
     SPEC = {
-        "query": {"type": "str", "required": True, "choices": ["check", "deployment", "fleet", "history", "migrate", "plan", "plans", "sql", "status"]},
+        "query": {
+            "type": "str",
+            "required": True,
+            "choices": ["check", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "sql", "status"],
+        },
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
         "deployment": {"type": "str"},
         "plan": {"type": "str"},
         "limit": {"type": "int", "default": 20},
         "answers": {"type": "dict"},
+        "keep_days": {"type": "int", "default": 365},
+        "keep": {"type": "int", "default": 50},
         "show": {"type": "bool", "default": True},
     }
     _requires_connection = False
@@ -33,16 +41,21 @@ class ActionModule(FraisierAction):
             query = "check"
         answer = call(
             "query",
-            timeout=MIGRATION_SECONDS,
+            timeout=PRUNE_SECONDS if query == "prune" else MIGRATION_SECONDS,
             query=query,
             fraise=arguments.get("fraise"),
             environment=arguments.get("fraise_environment"),
             deployment=arguments.get("deployment"),
             plan=arguments.get("plan"),
             limit=arguments["limit"],
+            **maintenance_request(arguments, task_vars, check=bool(self._task.check_mode)),
         )["answer"]
         lines = PLAN_REPORTS[query](answer) if query in PLAN_REPORTS else report_lines(query, answer, arguments.get("answers"))
         if arguments["show"]:
             self.say(*lines)
-        changed = bool(query == "migrate" and answer["applied"])
-        return {"changed": changed, "answer": answer, "lines": lines}
+        result = {"changed": bool(query == "migrate" and answer["applied"]), "answer": answer, "lines": lines}
+        if query == "prune":
+            result["changed"] = bool(answer["deployments"] or answer["events"])
+            if self._task.diff:
+                result["diff"] = prune_diff(answer)
+        return result

@@ -20,7 +20,8 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: none
+    support: partial
+    details: O(query=prune) lists the deployments that go.
   idempotent:
     support: full
 options:
@@ -28,9 +29,10 @@ options:
     description:
       - What to ask.
       - V(migrate) brings the schema up to date; V(sql) gives the statements that a database administrator can read and apply by hand.
+      - V(prune) forgets deployments and events that are older than O(keep_days) and that nothing needs; check mode says what would go. It may take an hour.
     type: str
     required: true
-    choices: [check, deployment, fleet, history, migrate, plan, plans, sql, status]
+    choices: [check, deployment, fleet, history, migrate, plan, plans, prune, sql, status]
   fraise:
     description: Only this service.
     type: str
@@ -50,6 +52,14 @@ options:
   answers:
     description: Host to the result of its step V(inspect), shown beside what is recorded by V(status).
     type: dict
+  keep_days:
+    description: V(prune) keeps what is younger than this many days, at least 1.
+    type: int
+    default: 365
+  keep:
+    description: V(prune) keeps this many of the newest deployments of each service in each environment, at least 1.
+    type: int
+    default: 50
   show:
     description: Whether to print the table.
     type: bool
@@ -62,6 +72,11 @@ EXAMPLES = r"""
     query: history
     fraise: shop_api
     limit: 5
+
+- name: Forget what is older than two years
+  fraisier.deploy.store:
+    query: prune
+    keep_days: 730
 """
 
 RETURN = r"""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.maintenance import prune
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
-QUERIES = ("check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "sql", "status")
+QUERIES = ("check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "sql", "status")
 
 
 def answer_query(store: Store, request: dict[str, Any]) -> Any:
@@ -40,6 +41,8 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
     if query == "migrate":
         applied = store.migrate()
         return {"applied": applied, "schema": _schema(store)}
+    if query == "prune":
+        return prune(store, request)
     if query == "sql":
         return {"sql": store.offline_sql(store.dialect), "dialect": store.dialect}
     return {**store.check(), "schema": _schema(store)}

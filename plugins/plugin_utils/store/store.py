@@ -22,6 +22,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands imp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.engine import make_engine
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.metrics import metrics_rows
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.retention import Retention
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.revisions import schema_state
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.transactions import Transactions
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event, GoodRelease, Lease, LockRow, Opened, OpenRequest, SchemaState
@@ -44,6 +45,7 @@ class Store:
         self._transactions = Transactions(engine, url, timeout)
         self.commands = Commands(self._transactions)
         self.plans = Plans(self._transactions)
+        self.retention = Retention(self._transactions)
         self._schema_seen = False
         self.dialect: str = engine.dialect.name
         self.label: str = describe(url)

@@ -1,0 +1,17 @@
+# Copyright (c) 2026, fraisier.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking after the store itself, as playbooks ask it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+
+
+def prune(store: Store, request: dict[str, Any]) -> dict[str, Any]:
+    """Forget what is old and what nothing needs; in check mode say what that would be."""
+    return store.retention.prune(
+        keep_days=int(request["keep_days"]), keep=int(request["keep"]), run=str(request["run"]), by=str(request["by"]), check=bool(request["check"])
+    )
