@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.maintenance_reports import maintenance_request, prune_diff, prune_report
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.maintenance_reports import check_message, maintenance_request, prune_diff, prune_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.plan_reports import plan_report, plans_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import report_lines
@@ -54,6 +54,8 @@ class ActionModule(FraisierAction):
         if arguments["show"]:
             self.say(*lines)
         result = {"changed": bool(query == "migrate" and answer["applied"]), "answer": answer, "lines": lines}
+        if arguments["query"] == "check" and not answer["ok"]:
+            result |= {"failed": True, "msg": check_message(answer)}
         if query == "prune":
             result["changed"] = bool(answer["deployments"] or answer["events"])
             if self._task.diff:

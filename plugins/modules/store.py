@@ -29,6 +29,7 @@ options:
     description:
       - What to ask.
       - V(migrate) brings the schema up to date; V(sql) gives the statements that a database administrator can read and apply by hand.
+      - V(check) fails when the store is not in order, and says what helps.
       - V(prune) forgets deployments and events that are older than O(keep_days) and that nothing needs; check mode says what would go. It may take an hour.
     type: str
     required: true

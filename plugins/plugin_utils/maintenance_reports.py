@@ -30,3 +30,8 @@ def prune_report(answer: Mapping[str, Any]) -> list[str]:
 def prune_diff(answer: Mapping[str, Any]) -> dict[str, str]:
     """The deployments that go, as Ansible shows a difference."""
     return {"before": "".join(f"{name}\n" for name in answer["deployments"]), "after": "", "before_header": "deployments", "after_header": "deployments"}
+
+
+def check_message(answer: Mapping[str, Any]) -> str:
+    """What is wrong with the store, each with its remedy."""
+    return "The store is not in order: " + "; ".join(f"{found['finding']}. {found['remedy']}" for found in answer["findings"])

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.findings import findings
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import left_behind
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
 
@@ -15,3 +18,13 @@ def prune(store: Store, request: dict[str, Any]) -> dict[str, Any]:
     return store.retention.prune(
         keep_days=int(request["keep_days"]), keep=int(request["keep"]), run=str(request["run"]), by=str(request["by"]), check=bool(request["check"])
     )
+
+
+def check(store: Store, request: dict[str, Any]) -> dict[str, Any]:
+    """Is the store in order: what inspect_store says, the rows of each table, spool files that wait here, and the findings."""
+    answer = store.check()
+    sizes = {} if answer["missing"] else store.table_rows()
+    waiting = [str(path) for path in left_behind(Path(str(request["spool"])), str(request["store_url"]))]
+    answer |= {"rows": sizes, "spool": waiting}
+    found = findings(answer)
+    return {**answer, "findings": found, "ok": not found}

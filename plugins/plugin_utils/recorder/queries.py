@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.maintenance import prune
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.maintenance import check, prune
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
@@ -45,7 +45,8 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
         return prune(store, request)
     if query == "sql":
         return {"sql": store.offline_sql(store.dialect), "dialect": store.dialect}
-    return {**store.check(), "schema": _schema(store)}
+    found = check(store, request)
+    return {**found, "schema": {**found["schema"], "dialect": store.dialect}}
 
 
 def _schema(store: Store) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Questions:
 
     run: str
     sink: Sink
+    settings: dict[str, Any]
 
     def _op_look(self, _request: dict[str, Any], reply: Reply) -> None:
         """Nothing but a reason to read the pipe, which happens before any request is handled."""
@@ -41,4 +42,5 @@ class Questions:
         if request.get("query") not in QUERIES:
             raise NotFoundError(f"Unknown query {request.get('query')}", hint=f"One of: {', '.join(QUERIES)}")
         any_schema = request["query"] in ("check", "migrate", "sql")
-        self.sink.ask(Job(lambda store: answer_query(store, request), done, any_schema))
+        asked = {**request, "run": self.run, "spool": self.settings["spool"], "store_url": self.settings["store_url"]}
+        self.sink.ask(Job(lambda store: answer_query(store, asked), done, any_schema))

@@ -38,6 +38,11 @@ def inspect_store(connection: Connection) -> dict[str, Any]:
     }
 
 
+def table_rows(connection: Connection) -> dict[str, int]:
+    """How many rows each table has, by its name."""
+    return {table.name: int(connection.execute(select(func.count()).select_from(table)).scalar_one()) for table in tables.metadata.sorted_tables}
+
+
 def _missing(connection: Connection) -> list[str]:
     inspector = inspect(connection)
     there = {*inspector.get_table_names(), *inspector.get_view_names()}

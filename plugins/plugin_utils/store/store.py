@@ -118,6 +118,10 @@ class Store:
         """Is the store in order: see inspection.inspect_store for the keys."""
         return self._transactions.read("checking it", inspection.inspect_store)
 
+    def table_rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return self._transactions.read("counting rows", inspection.table_rows)
+
     def open_deployment(self, request: OpenRequest) -> Opened:
         """Lock the pair and open a deployment, all or nothing. DeploymentLockedError says who has it; ValidationError what cannot be stored."""
         opening.check_request(request)

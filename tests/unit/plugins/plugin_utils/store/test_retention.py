@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store, tables
 from tests.unit.plugins.plugin_utils.store.builders import Run
 
@@ -106,7 +107,7 @@ def test_a_deployment_that_put_a_release_into_quarantine_stays_until_it_is_let_o
     def banish(connection: Any) -> None:
         row = connection.execute(select(tables.deployment).where(tables.deployment.c.identifier == runs[0].opened.identifier)).one()
         keys = {"fk_fraise": row.fk_fraise, "fk_environment": row.fk_environment, "fk_deployment": row.pk_deployment}
-        values = {"id": "0" * 36, "identifier": "q", "version": "1.0", "reason": "bad", "placed_at": store.now()}
+        values = {"id": uuid7(), "identifier": "q", "version": "1.0", "reason": "bad", "placed_at": store.now()}
         connection.execute(tables.quarantine.insert().values(**keys, **values))
 
     store._transactions.write("banishing", banish)
