@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -40,7 +41,7 @@ class Retention:
         before = self._transactions.read("reading its clock", read_clock) - timedelta(days=keep_days)
         going: list[Recorded] = []
         for pair in self._transactions.read("listing what was deployed", _pairs):
-            going += self._transactions.read("looking for old deployments", lambda connection, pair=pair: _candidates(connection, pair, before, keep))
+            going += self._transactions.read("looking for old deployments", partial(_candidates, pair=pair, before=before, keep=keep))
         if check:
             count = self._transactions.read("counting old events", lambda connection: _count_events(connection, [row.key for row in going], before))
             return {"before": before, "deployments": [row.identifier for row in going], "events": count, "check": True}
@@ -56,13 +57,11 @@ class Retention:
         while waiting:
             part = waiting.pop(0)
             keys = [row.key for row in part]
-            events += self._sweep(lambda connection, keys=keys: _events_of(connection, keys))
+            events += self._sweep(partial(_events_of, keys=keys))
             number += 1
             told = {"by": by, "before": before.isoformat()}
             try:
-                names = self._transactions.write(
-                    "forgetting old deployments", lambda connection, keys=keys, number=number, told=told: _forget(connection, keys, (run, source, number), told)
-                )
+                names = self._transactions.write("forgetting old deployments", partial(_forget, keys=keys, word=(run, source, number), told=told))
             except DatabaseConnectionError:
                 raise
             except DatabaseError:
