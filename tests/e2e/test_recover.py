@@ -19,7 +19,7 @@ import yaml
 
 from tests.e2e.controller import Run
 from tests.e2e.local_fleet import LocalFleet
-from tests.e2e.observation import answers, children, steps, wait_for
+from tests.e2e.observation import answers, children, events, steps, wait_for
 
 NAMES = ["web1", "web2", "web3"]
 LEASE = 3
@@ -179,6 +179,22 @@ def test_deploying_the_same_version_again_goes_on_and_leaves_finished_hosts_alon
     assert latest["resumes"] == older["identifier"]
     assert f"resumed by {latest['identifier']}" in older["status_reason"]
     assert "activate unchanged" in steps(latest)["web1"]
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "recover"])
+def test_a_wait_between_batches_that_was_waited_out_is_not_waited_again(shop: Shop, playbook: str) -> None:
+    version = shop.next()
+    process = shop.fleet.controller.start("deploy", fraise="shop_api", version=version, rolling_pause=3)
+    wait_for(lambda: shop.fleet.serving()["web2"] == version and not shop.journal("web2"), 40, "the second batch never shifted")
+    process.kill()
+    process.wait(20)
+    options = {"version": version, "rolling_pause": 3} if playbook == "deploy" else {"recover": "finish"}
+    run = shop.fleet.controller.run(playbook, fraise="shop_api", wait=30, **options)
+    assert run.code == 0, run.output
+    assert shop.is_one(version)
+    shop.good = version
+    told = events(shop.fleet.controller, shop.fleet.controller.latest()["run"], "recorder")
+    assert [event["data"]["batch"] for event in told if event["type"] == "gate.waiting"] == [3], "the first wait was over, the second one was not"
 
 
 def test_a_run_that_goes_on_and_fails_takes_back_what_the_first_one_had_changed(shop: Shop) -> None:

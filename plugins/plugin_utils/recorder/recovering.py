@@ -24,6 +24,9 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery 
 )
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
+OPTIONS_OF_PLAN = {"batches": "batches", "max_failed": "max_failed", "max_unreachable": "max_unreachable", "pause": "pause_seconds"}
+"""What a recovery is opened with, by what the plan that was cut off calls it."""
+
 
 @dataclass
 class Takeover:
@@ -92,7 +95,7 @@ def to_recover(store: Store, request: dict[str, Any], hosts: list[str]) -> tuple
             context={"option": "--limit", "hosts": left_out},
         )
     plan = chain[0].plan
-    same: dict[str, Any] = {name: plan[name] for name in ("batches", "max_failed", "max_unreachable") if name in plan}
+    same: dict[str, Any] = {name: plan[key] for name, key in OPTIONS_OF_PLAN.items() if key in plan}
     return {**request, **same, "version": chain[0].version}, _takeover(chain, touched, number)
 
 

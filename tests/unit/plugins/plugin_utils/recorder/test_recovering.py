@@ -35,7 +35,7 @@ def asked(kind: str = "deploy", **more: Any) -> dict[str, Any]:
 def cut(store: Store) -> Run:
     """1.1 was cut off when web1 was done; two batches were planned, and one host might have failed."""
     Run(store, version="1.0").done()
-    run = Run(store, version="1.1", plan={"batches": [1, 2], "max_failed": 1, "max_unreachable": 2})
+    run = Run(store, version="1.1", plan={"batches": [1, 2], "max_failed": 1, "max_unreachable": 2, "pause_seconds": 30.0})
     staged = [event for host in HOSTS for event in run.step(host, "stage", release={"version": "1.1", "current": "1.0"})]
     store.apply([*staged, *run.step("web1", "activate"), run.event("deployment.interrupted", reason="killed")])
     store.release_lease(run.opened.lease)
@@ -61,11 +61,12 @@ def test_a_run_that_does_not_reach_every_changed_host_does_not_go_on_with_it(sto
 def test_a_recovery_has_version_batches_and_budgets_of_what_was_cut_off(store: Store, cut: Run) -> None:
     request, takeover = to_recover(store, asked("recover"), HOSTS)
     assert takeover is not None
-    assert {name: request[name] for name in ("version", "batches", "max_failed", "max_unreachable")} == {
+    assert {name: request[name] for name in ("version", "batches", "max_failed", "max_unreachable", "pause")} == {
         "version": "1.1",
         "batches": [1, 2],
         "max_failed": 1,
         "max_unreachable": 2,
+        "pause": 30.0,
     }
 
 
