@@ -48,7 +48,7 @@ class ActionModule(FraisierAction):
             deployment=arguments.get("deployment"),
             plan=arguments.get("plan"),
             limit=arguments["limit"],
-            **maintenance_request(arguments, task_vars, check=bool(self._task.check_mode)),
+            **(maintenance_request(arguments, task_vars, check=bool(self._task.check_mode)) if query == "prune" else {}),
         )["answer"]
         lines = PLAN_REPORTS[query](answer) if query in PLAN_REPORTS else report_lines(query, answer, arguments.get("answers"))
         if arguments["show"]:
