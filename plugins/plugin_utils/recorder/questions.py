@@ -23,10 +23,6 @@ class Questions:
     sink: Sink
     settings: dict[str, Any]
 
-    def _op_look(self, _request: dict[str, Any], reply: Reply) -> None:
-        """Nothing but a reason to read the pipe, which happens before any request is handled."""
-        reply({"ok": True})
-
     def _op_operate(self, request: dict[str, Any], reply: Reply) -> None:
         asked = VerbRequest(run=self.run, **{key: value for key, value in request.items() if key != "op"})
 

@@ -16,14 +16,16 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ConfigurationError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.operations import Operations
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import encode
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import Spool
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
+
+if TYPE_CHECKING:
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.operations import Operations
 
 LOOK_SECONDS = 0.25
 """How often the event pipe is read. Were the loop woken by each event, every write would cost the play a change of process: 0.4 ms against 0.01."""
@@ -63,7 +65,7 @@ class Server:
         self._wake_in.setblocking(False)
         spool = Spool(Path(settings["spool"]), settings["store_url"], settings["run"])
         self.sink = Sink(self._connect, self._prepare, spool, settings["store_url"], self._wake)
-        self.operations = Operations(settings, self.sink)
+        self._operations: Operations | None = None
         self._buffer = b""
         self._confirmed = self._told = 0
         self._safe_ahead: set[int] = set()
@@ -71,6 +73,16 @@ class Server:
         self._alive = True
         self._linger_until = self._leave_at = 0.0
         self._pidfd = -1
+
+    @property
+    def operations(self) -> Operations:
+        """What actions ask for; loaded when one first asks, for a run without our actions never does."""
+        if self._operations is None:
+            from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.operations import Operations
+
+            self._operations = Operations(self.settings, self.sink)
+            self._operations.over = "gone" if not self._alive else "ended" if self._sent is not None else ""
+        return self._operations
 
     def _connect(self) -> Store:
         return Store.connect(self.settings["store_url"], timeout=float(self.settings["timeout"]))
@@ -102,7 +114,8 @@ class Server:
         self.sink.start()
         self._take(initial)
         while not self._finished():
-            timeout = min(LOOK_SECONDS, max(0.0, self.operations.keep_lease()) if self._alive else LOOK_SECONDS)
+            lease = self._operations.keep_lease() if self._operations and self._alive else LOOK_SECONDS
+            timeout = min(LOOK_SECONDS, max(0.0, lease))
             for key, _mask in self._selector.select(timeout):
                 callback: Callable[[], None] = key.data
                 callback()
@@ -130,8 +143,8 @@ class Server:
         self._alive = False
         self._read_events()
         self.sink.hurry()
-        if self._sent is None:
-            self._linger_until = time.monotonic() + self.operations.controller_gone()
+        if self._sent is None and self._operations:
+            self._linger_until = time.monotonic() + self._operations.controller_gone()
 
     def _accept(self, listener: socket.socket) -> None:
         link, _address = listener.accept()
@@ -155,7 +168,11 @@ class Server:
             return
         # What the callback wrote before this action was started lies in the pipe: take it in first, so that rows keep the order of deeds.
         self._read_events()
-        self.operations.handle(json.loads(connection.received), connection.reply)
+        request = json.loads(connection.received)
+        if request.get("op") == "look":  # nothing but a reason to read the pipe
+            connection.reply({"ok": True})
+        else:
+            self.operations.handle(request, connection.reply)
 
     def _read_events(self) -> None:
         if self._events < 0:
@@ -174,13 +191,15 @@ class Server:
             message = json.loads(line)
             if "end" in message:
                 self._sent = int(message["end"]["sent"])
-                self.operations.run_ended()
+                if self._operations:
+                    self._operations.run_ended()
                 self.sink.hurry()
             else:
                 self._submit(message)
 
     def _submit(self, message: dict[str, Any]) -> None:
-        identity = self.operations.current.identity if self.operations.current else None
+        current = self._operations.current if self._operations else None
+        identity = current.identity if current else None
         event = Event(
             run=message["run"],
             source=message["source"],
@@ -191,7 +210,8 @@ class Server:
             host=message["host"],
             data=message["data"],
         )
-        self.operations.observe(event)
+        if self._operations:
+            self._operations.observe(event)
         self.sink.submit(event, lambda: self._safe(event.seq), urgent=False)
 
     def _safe(self, number: int) -> None:
