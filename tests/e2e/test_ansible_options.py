@@ -220,9 +220,11 @@ def test_status_asks_the_hosts_and_says_where_they_differ_from_the_record(fleet:
     assert asked.code == 0
     (one,) = [row for row in words_of(asked.output, "web1") if row[0] == "shop_api"]
     (two,) = [row for row in words_of(asked.output, "web2") if row[0] == "shop_api"]
-    assert (one[2], one[-2:]) == (version, [version, "yes"])
+    assert (one[2], one[-3:]) == (version, [version, "yes", "-"])
     # its link was moved by hand and its service was not restarted: it answers the other version, so it is not well as what it claims to be
-    assert (two[2], two[-3:]) == (version, [older, "(unhealthy)", "NO"])
+    unwell = two.index("(unhealthy)")
+    assert (two[2], two[unwell - 1 : unwell + 2]) == (version, [older, "(unhealthy)", "NO"])
+    assert f"the fleet has {version}" in " ".join(two[unwell + 2 :])
     for variables in ({"fraise": "shop_api", "live": False}, {}):
         quiet = fleet.controller.run("status", **variables)
         assert quiet.code == 0
