@@ -83,7 +83,7 @@ def static_part(request: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str
         **{name: request[name] for name in ("fraise", "environment", "kind", "provider", "strategy")},
         "version": plan["version"],
         "batches": [list(group) for group in plan["groups"]],
-        "budgets": {name: plan[name] for name in sorted(plan) if name.startswith("max_")},
+        "budgets": {name: plan[name] for name in sorted(plan) if name.startswith(("max_", "pause_"))},
     }
 
 
