@@ -162,6 +162,7 @@ def test_a_deployment_needs_three_ssh_sessions_a_host(shop: RealFleet) -> None:
     host.disconnect()
     host.run("sed -i 's/^#*LogLevel.*/LogLevel VERBOSE/' /etc/ssh/sshd_config && systemctl reload ssh")
     host.disconnect()
+    host.wait()  # sshd begins anew on a reload: for a moment its port refuses
     cursor = host.run("journalctl -q -n 0 --show-cursor").stdout.split("cursor: ")[1].strip()
     host.disconnect()
     shop.release("6.0.0")
