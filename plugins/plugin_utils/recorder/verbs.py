@@ -91,7 +91,7 @@ def _plain_command(store: Store, request: VerbRequest) -> dict[str, Any]:
 
 def _abort(store: Store, request: VerbRequest) -> dict[str, Any]:
     if not request.reason:
-        raise refused("reason", "", "an abort needs one", "Give it with -e reason='why it must not go on'")
+        raise refused("reason", "", "an abort needs one", "Give it with -e \"reason='why it must not go on'\"; Ansible splits -e at blanks outside of quotes")
     return _command(store, dataclasses.replace(request, argument=one_of("argument (-e abort=)", request.argument, WAYS_TO_ABORT, "undo"), expires=None))
 
 
