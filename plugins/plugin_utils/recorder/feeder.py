@@ -10,14 +10,17 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE, encode
@@ -55,6 +58,7 @@ class Feeder:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = self._back = -1
         self._folder = ""
+        self._interrupts: tuple[Any, Any] | None = None
 
     def start(self) -> None:
         """Start the recorder in a session of its own and tell it the settings over the pipe (the store's URL holds a password: never argv)."""
@@ -91,6 +95,7 @@ class Feeder:
         os.environ[SOCKET_VARIABLE] = socket_path
         self._outgoing.append(encode({"settings": {**self.settings, "run": self.run, "socket": socket_path, "controller": os.getpid()}}))
         self._flush()
+        self._report_interrupts()
 
     def emit(self, event_type: str, data: dict[str, Any], host: str | None = None) -> None:
         """Send one event; never waits, never raises for the recorder's sake."""
@@ -124,7 +129,7 @@ class Feeder:
             self._flush()
             if not rung and not self._outgoing:
                 rung = True
-                self._ring()
+                self._tell("look")  # it would by itself, a moment later
             self._hear()
             if self._report is None:
                 time.sleep(0.005)
@@ -154,12 +159,27 @@ class Feeder:
             else:
                 self._outgoing[0] = line[written:]
 
-    def _ring(self) -> None:
-        """Have the recorder look into the pipe now; it would by itself, a moment later."""
+    def _report_interrupts(self) -> None:
+        """Tell the recorder of a SIGINT at once: Ansible then waits for its workers, so the end of its process comes seconds later."""
+        previous = signal.getsignal(signal.SIGINT)
+        if not callable(previous) or threading.current_thread() is not threading.main_thread():
+            return
+        controller, go_on = os.getpid(), previous
+
+        def interrupted(number: int, frame: FrameType | None) -> None:
+            if os.getpid() == controller:  # not in a worker that has just been forked
+                self._tell("interrupted")
+            go_on(number, frame)
+
+        self._interrupts = (interrupted, previous)
+        signal.signal(signal.SIGINT, interrupted)
+
+    def _tell(self, operation: str) -> None:
+        """One word to the recorder beside the pipe."""
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(1.0)
             link.connect(os.environ.get(SOCKET_VARIABLE, ""))
-            link.sendall(encode({"op": "look"}))
+            link.sendall(encode({"op": operation}))
 
     def _last_words(self) -> str:
         """The last line that the recorder wrote before it ended, if any."""
@@ -197,6 +217,8 @@ class Feeder:
                 os.close(descriptor)
         self._pipe = self._back = -1
         os.environ.pop(SOCKET_VARIABLE, None)
+        if self._interrupts and signal.getsignal(signal.SIGINT) is self._interrupts[0]:
+            signal.signal(signal.SIGINT, self._interrupts[1])
         # A recorder that has given its report ends by itself: nobody need wait for its interpreter to be torn down.
         if self._process is not None and self._report is None:
             try:

@@ -138,6 +138,8 @@ class Server:
         self._selector.register(self._pidfd, selectors.EVENT_READ, self._controller_ended)
 
     def _controller_ended(self) -> None:
+        if not self._alive:
+            return
         if self._pidfd >= 0:
             self._selector.unregister(self._pidfd)
         self._alive = False
@@ -171,6 +173,9 @@ class Server:
         request = json.loads(connection.received)
         if request.get("op") == "look":  # nothing but a reason to read the pipe
             connection.reply({"ok": True})
+        elif request.get("op") == "interrupted":  # the controller has had a SIGINT and only waits for its workers
+            connection.reply({"ok": True})
+            self._controller_ended()
         else:
             self.operations.handle(request, connection.reply)
 

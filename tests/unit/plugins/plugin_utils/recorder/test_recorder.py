@@ -55,7 +55,7 @@ def feeder(tmp_path):
     if started._process.poll() is None:
         started._process.kill()
         started._process.wait()
-    os.environ.pop(SOCKET_VARIABLE, None)
+    started._release()
 
 
 def rows(folder: Path, query: str) -> list[tuple]:
@@ -168,6 +168,23 @@ def test_a_run_that_ends_without_closing_is_interrupted_and_its_lock_free(feeder
     feeder.close()
     assert rows(tmp_path, "SELECT status FROM tb_deployment") == [("interrupted",)]
     assert rows(tmp_path, "SELECT released_at IS NOT NULL FROM tb_lock") == [(1,)]
+
+
+def test_an_interrupt_is_recorded_at_once_though_the_controller_waits_for_its_workers_before_it_ends(feeder, tmp_path):
+    call("open", **OPEN)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    deadline = time.monotonic() + 10
+    while rows(tmp_path, "SELECT status FROM tb_deployment") != [("interrupted",)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert feeder._process.poll() is None, "the lock outlives the interrupt until the lease ends: workers may still be acting"
+
+
+def test_interrupts_are_heard_again_as_before_once_the_run_has_ended(feeder):
+    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    feeder.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_check_mode_plans_and_writes_no_deployment(feeder, tmp_path):
