@@ -14,15 +14,16 @@ from typing import Any, Protocol
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_native
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, secret_values
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import to_json
 
 MESSAGE_LIMIT = 1000
 MOST_HOSTS_ASKED = 10
 
 
 class Emit(Protocol):
-    """How an event leaves: type, data, host."""
+    """How an event leaves: type, data (a mapping, or JSON text already), host."""
 
-    def __call__(self, event_type: str, data: dict[str, Any], host: str | None = None) -> None: ...
+    def __call__(self, event_type: str, data: dict[str, Any] | str, host: str | None = None) -> None: ...
 
 
 class RunEvents:
@@ -34,6 +35,7 @@ class RunEvents:
         self._play: dict[str, Any] = {}
         self._batches: dict[str, int] = {}
         self._task: dict[str, Any] = {}
+        self._of_task = "{"
         self._started: dict[tuple[str, str], float] = {}
         self._redactor = Redactor()
 
@@ -68,31 +70,34 @@ class RunEvents:
     def task_started(self, task: Any) -> None:
         """Remember the task; results name it."""
         self._task = {"task": str(task._uuid), "name": self._redactor.text(str(task.get_name())), "action": str(task.action)}
+        self._of_task = self._open_object(self._task)
+
+    def _open_object(self, task: dict[str, Any]) -> str:
+        """The part that all results of a task have in common, as JSON text still open at its end: made once, for results are many."""
+        return to_json({**self._play, **task})[:-1]
 
     def host_started(self, host: Any, task: Any) -> None:
         """When a host began, for the duration."""
-        self._started[(str(host), str(task._uuid))] = self._clock()
+        self._started[(host.name, task._uuid)] = self._clock()
 
     def result(self, result: Any, outcome: str) -> None:
         """One host's outcome of one task."""
-        task, host = result.task, str(result.host)
-        identifier = str(task._uuid)
+        task, host = result.task, result.host.name
+        identifier = task._uuid
+        common = self._of_task
+        if self._task.get("task") != identifier:
+            common = self._open_object({"task": identifier, "name": self._redactor.text(str(task.get_name())), "action": str(task.action)})
+        changed = "true" if result.is_changed() else "false"  # result.result would copy all of it
         started = self._started.pop((host, identifier), None)
-        data: dict[str, Any] = {
-            **self._play,
-            "task": identifier,
-            "name": self._task.get("name") if self._task.get("task") == identifier else self._redactor.text(str(task.get_name())),
-            "action": str(task.action),
-            "changed": bool(result.is_changed()),  # result.result would copy all of it
-        }
-        if started is not None:
-            data["duration"] = round(self._clock() - started, 6)
+        duration = "" if started is None else f',"duration":{self._clock() - started:.6f}'
+        details: dict[str, Any] = {}
         if task.delegate_to:
-            data["delegated_to"] = self._redactor.text(str(task.delegate_to))
+            details["delegated_to"] = self._redactor.text(str(task.delegate_to))
         if outcome in ("failed", "unreachable"):
-            data["message"] = "no_log is set" if task.no_log else self._redactor.text(str(result.result.get("msg", "")))[:MESSAGE_LIMIT]
-            data["ignored"] = bool(task.ignore_errors if outcome == "failed" else task.ignore_unreachable)
-        self._emit(f"task.{outcome}", data, host)
+            details["message"] = "no_log is set" if task.no_log else self._redactor.text(str(result.result.get("msg", "")))[:MESSAGE_LIMIT]
+            details["ignored"] = bool(task.ignore_errors if outcome == "failed" else task.ignore_unreachable)
+        more = f",{to_json(details)[1:-1]}" if details else ""
+        self._emit(f"task.{outcome}", f'{common},"changed":{changed}{duration}{more}}}', host)
 
     def playbook_ended(self, stats: Any) -> None:
         """The recap's numbers for each host."""

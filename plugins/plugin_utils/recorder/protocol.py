@@ -21,9 +21,14 @@ LINE_LIMIT = 16 * 1024 * 1024
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
 
 
+def to_json(value: Any) -> str:
+    """One value as JSON text without line breaks."""
+    return _ENCODER.encode(value)
+
+
 def encode(message: dict[str, Any]) -> bytes:
     """One message as one line."""
-    return _ENCODER.encode(message).encode() + b"\n"
+    return to_json(message).encode() + b"\n"
 
 
 def to_error(data: dict[str, Any]) -> errors.FraisierError:

@@ -10,15 +10,22 @@ The deployment's row is locked by the caller, so looking first and inserting aft
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Connection, Row
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, debts, hosts, locks, pasts, steps, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.late import Late
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import CLOSED_STATUSES, OPEN_STATUSES, Event, parse_time
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, document, mapping, number, optional, whole
+
+if TYPE_CHECKING:
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, debts, hosts, locks, pasts, steps
+else:
+    commands, debts, hosts = Late("commands"), Late("debts"), Late("hosts")
+    locks, pasts, steps = Late("locks"), Late("pasts"), Late("steps")
 
 deployment = tables.deployment
 

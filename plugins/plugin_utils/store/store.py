@@ -7,26 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal, select
 from sqlalchemy.engine import URL, Engine
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import MigrationError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, opening, pasts, queries
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import events as event_rows
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.engine import make_engine
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.metrics import metrics_rows
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.retention import Retention
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.late import Late
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.revisions import schema_state
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.transactions import Transactions
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event, GoodRelease, Lease, LockRow, Opened, OpenRequest, SchemaState
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.urls import describe, parse_url
+
+if TYPE_CHECKING:
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, metrics, opening, pasts, queries
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.retention import Retention
+else:
+    debts, goods, inspection, locks = Late("debts"), Late("goods"), Late("inspection"), Late("locks")
+    metrics, opening, pasts, queries = Late("metrics"), Late("opening"), Late("pasts"), Late("queries")
 
 MIGRATION_TIMEOUT = 60.0
 """Seconds that a migration may wait for another one, and each of its statements may last."""
@@ -43,12 +49,30 @@ class Store:
         self._engine = engine
         self._url = url
         self._transactions = Transactions(engine, url, timeout)
-        self.commands = Commands(self._transactions)
-        self.plans = Plans(self._transactions)
-        self.retention = Retention(self._transactions)
         self._schema_seen = False
         self.dialect: str = engine.dialect.name
         self.label: str = describe(url)
+
+    @cached_property
+    def commands(self) -> Commands:
+        """What operators ask of running deployments."""
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
+
+        return Commands(self._transactions)
+
+    @cached_property
+    def plans(self) -> Plans:
+        """Plans, their approvals and uses."""
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
+
+        return Plans(self._transactions)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What is kept and what is pruned."""
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.retention import Retention
+
+        return Retention(self._transactions)
 
     @classmethod
     def connect(cls, url: str, *, timeout: float = 2.0, read_only: bool = False) -> Store:
@@ -116,11 +140,11 @@ class Store:
 
     def check(self) -> dict[str, Any]:
         """Is the store in order: see inspection.inspect_store for the keys."""
-        return self._transactions.read("checking it", inspection.inspect_store)
+        return self._transactions.read("checking it", lambda connection: inspection.inspect_store(connection))
 
     def table_rows(self) -> dict[str, int]:
         """How many rows each table has."""
-        return self._transactions.read("counting rows", inspection.table_rows)
+        return self._transactions.read("counting rows", lambda connection: inspection.table_rows(connection))
 
     def open_deployment(self, request: OpenRequest) -> Opened:
         """Lock the pair and open a deployment, all or nothing. DeploymentLockedError says who has it; ValidationError what cannot be stored."""
@@ -200,4 +224,4 @@ class Store:
 
     def metrics_rows(self) -> dict[str, list[dict[str, Any]]]:
         """Figures for the exporter: see metrics.metrics_rows."""
-        return self._transactions.read("summing up figures", metrics_rows)
+        return self._transactions.read("summing up figures", lambda connection: metrics.metrics_rows(connection))

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, MetaData, Table, UniqueConstraint
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.columns import (
-    TABLE_OPTIONS,
     UtcDateTime,
     json_type,
     key_type,
@@ -51,7 +50,6 @@ fraise = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     _unique("fraise", "id"),
     _unique("fraise", "identifier"),
-    **TABLE_OPTIONS,
 )
 
 environment = Table(
@@ -61,7 +59,6 @@ environment = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     _unique("environment", "id"),
     _unique("environment", "identifier"),
-    **TABLE_OPTIONS,
 )
 
 release = Table(
@@ -75,7 +72,6 @@ release = Table(
     Column("last_staged_at", UtcDateTime(), nullable=False),
     _unique("release", "id"),
     _unique("release", "fk_fraise", "version", "digest"),
-    **TABLE_OPTIONS,
 )
 
 deployment = Table(
@@ -119,7 +115,6 @@ deployment = Table(
     Index("ix_deployment_status", "status"),
     Index("ix_deployment_started_at", "started_at"),
     Index("ix_deployment_run", "run"),
-    **TABLE_OPTIONS,
 )
 
 deployment_host = Table(
@@ -139,7 +134,6 @@ deployment_host = Table(
     _unique("deployment_host", "id"),
     _unique("deployment_host", "fk_deployment", "host"),
     Index("ix_deployment_host_host", "host"),
-    **TABLE_OPTIONS,
 )
 
 step = Table(
@@ -164,7 +158,6 @@ step = Table(
     _unique("step", "id"),
     _unique("step", "fk_deployment", "identifier"),
     Index("ix_step_deployment_host", "fk_deployment_host"),
-    **TABLE_OPTIONS,
 )
 
 health_check = Table(
@@ -186,7 +179,6 @@ health_check = Table(
     _unique("health_check", "fk_step", "number"),
     Index("ix_health_check_deployment", "fk_deployment", "check_type", "status"),
     Index("ix_health_check_deployment_host", "fk_deployment_host"),
-    **TABLE_OPTIONS,
 )
 
 # An event outlives the deployment it tells of, so its link is loosened, not followed, when that is pruned; ``deployment`` keeps the UUID.
@@ -208,7 +200,6 @@ event = Table(
     _unique("event", "run", "source", "seq"),
     Index("ix_event_deployment", "fk_deployment", "type"),
     Index("ix_event_at", "at"),
-    **TABLE_OPTIONS,
 )
 
 # One row for each pair, never deleted: a token only grows, a deployment number leaves no gap.
@@ -232,7 +223,6 @@ lock = Table(
     _unique("lock", "fk_fraise", "fk_environment"),
     Index("ix_lock_environment", "fk_environment"),
     Index("ix_lock_deployment", "fk_deployment"),
-    **TABLE_OPTIONS,
 )
 
 # What stands in the way of deployments until a person lifts it. Without a fraise it holds all of the environment.
@@ -256,7 +246,6 @@ hold = Table(
     Index("ix_hold_environment", "fk_environment", "fk_fraise"),
     Index("ix_hold_fraise", "fk_fraise"),
     Index("ix_hold_deployment", "fk_deployment"),
-    **TABLE_OPTIONS,
 )
 
 # A release that was turned back in an environment; deploying it there again needs a person's word.
@@ -280,7 +269,6 @@ quarantine = Table(
     Index("ix_quarantine_pair", "fk_fraise", "fk_environment", "digest"),
     Index("ix_quarantine_environment", "fk_environment"),
     Index("ix_quarantine_deployment", "fk_deployment"),
-    **TABLE_OPTIONS,
 )
 
 # What operators ask of a running deployment; its recorder looks here and obeys.
@@ -300,7 +288,6 @@ command = Table(
     _unique("command", "id"),
     _unique("command", "identifier"),
     Index("ix_command_deployment", "fk_deployment", "obeyed_at"),
-    **TABLE_OPTIONS,
 )
 
 # Hosts that were left out of a deployment and must still be brought to what the fleet has.
@@ -322,7 +309,6 @@ owed_host = Table(
     Index("ix_owed_host_pair", "fk_fraise", "fk_environment", "settled_at"),
     Index("ix_owed_host_environment", "fk_environment"),
     Index("ix_owed_host_deployment", "fk_deployment"),
-    **TABLE_OPTIONS,
 )
 
 # A deployment written down before it happens; ``identifier`` is the hash of ``document`` in canonical form.
@@ -345,7 +331,6 @@ plan = Table(
     Index("ix_plan_pair", "fk_fraise", "fk_environment", "made_at"),
     Index("ix_plan_environment", "fk_environment"),
     Index("ix_plan_deployment", "fk_deployment"),
-    **TABLE_OPTIONS,
 )
 
 approval = Table(
@@ -361,5 +346,4 @@ approval = Table(
     _unique("approval", "id"),
     _unique("approval", "identifier"),
     Index("ix_approval_plan", "fk_plan"),
-    **TABLE_OPTIONS,
 )
