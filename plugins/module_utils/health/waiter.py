@@ -105,7 +105,7 @@ class _Wait:
 
     def _late(self, status, rows, message, healthy_since):
         if status != UNHEALTHY:
-            held = self._clock() - healthy_since
+            held = 0.0 if healthy_since is None else self._clock() - healthy_since  # broken in the last pause: nothing is held
             message = "healthy for {0:.1f} s of {1:g} s in a row when the deadline of {2:g} s passed".format(held, self._min_healthy, self._deadline)
         else:
             message = "not healthy within {0:.3g} s: {1}".format(self._deadline, message)

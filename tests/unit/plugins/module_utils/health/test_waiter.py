@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
@@ -128,6 +128,7 @@ def test_a_service_that_was_healthy_once_is_looked_at_every_interval_again():
     st.floats(0.1, 3.0),
     st.floats(9.0, 40.0),
 )
+@example(spells=[6.0, 7.0], min_healthy=6.0, interval=1.5, deadline=13.625)  # inactive again in the last pause before the deadline
 def test_whatever_happens_the_verdict_keeps_its_word(spells, min_healthy, interval, deadline):
     """Healthy means: held for the whole stretch just before; and no wait ends after its deadline."""
     looks = []
