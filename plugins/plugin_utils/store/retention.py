@@ -17,7 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Data
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.retention import Recorded, may_go
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import events as event_rows
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import old_plans, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.metrics import PRUNED, counted
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.transactions import Transactions
@@ -36,18 +36,20 @@ class Retention:
         self._transactions = transactions
 
     def prune(self, *, keep_days: int, keep: int, run: str, by: str, check: bool = False) -> dict[str, Any]:
-        """Forget what is older than ``keep_days`` and needed by nothing; {before, deployments: identifiers, events: how many, check}."""
+        """Forget what is older than ``keep_days`` and needed by nothing; {before, deployments: identifiers, plans and events: how many, check}."""
         _require(keep_days, keep)
         before = self._transactions.read("reading its clock", read_clock) - timedelta(days=keep_days)
         going: list[Recorded] = []
         for pair in self._transactions.read("listing what was deployed", _pairs):
             going += self._transactions.read("looking for old deployments", partial(_candidates, pair=pair, before=before, keep=keep))
         if check:
-            count = self._transactions.read("counting old events", lambda connection: _count_events(connection, [row.key for row in going], before))
-            return {"before": before, "deployments": [row.identifier for row in going], "events": count, "check": True}
+            return self._transactions.read("looking for what is old", lambda connection: _foreseen(connection, going, before))
         gone, events = self._forget(going, run, by, before)
+        plans_gone = 0
+        while removed := self._transactions.write("forgetting old plans", lambda connection: old_plans.forget(connection, before)):
+            plans_gone += removed
         events += self._sweep(lambda connection: _old_events(connection, before))
-        return {"before": before, "deployments": gone, "events": events, "check": False}
+        return {"before": before, "deployments": gone, "plans": plans_gone, "events": events, "check": False}
 
     def _forget(self, going: Sequence[Recorded], run: str, by: str, before: datetime) -> tuple[list[str], int]:
         gone: list[str] = []
@@ -146,21 +148,29 @@ def _events_of(connection: Connection, keys: Sequence[int]) -> list[int]:
     return list(connection.execute(select(event.c.pk_event).where(event.c.fk_deployment.in_(keys)).limit(EVENTS_AT_ONCE)).scalars())
 
 
-def _old(before: datetime) -> Any:
-    """Events of no deployment (any more); the word about a prune stays, for it carries what the counters have counted."""
-    return event.c.fk_deployment.is_(None) & (event.c.at < before) & (event.c.type != PRUNED)
+def _old(before: datetime, plans_going: Sequence[int] = ()) -> Any:
+    """Events of no deployment (any more), and of no plan that stays; the word about a prune stays, for it carries what the counters have counted."""
+    return event.c.fk_deployment.is_(None) & (event.c.at < before) & (event.c.type != PRUNED) & old_plans.of_no_plan(plans_going)
 
 
 def _old_events(connection: Connection, before: datetime) -> list[int]:
     return list(connection.execute(select(event.c.pk_event).where(_old(before)).limit(EVENTS_AT_ONCE)).scalars())
 
 
-def _count_events(connection: Connection, keys: Sequence[int], before: datetime) -> int:
-    total = connection.execute(select(func.count()).select_from(event).where(_old(before))).scalar_one()
+def _count_events(connection: Connection, keys: Sequence[int], before: datetime, plans_going: Sequence[int]) -> int:
+    total = connection.execute(select(func.count()).select_from(event).where(_old(before, plans_going))).scalar_one()
     for start in range(0, len(keys), EVENTS_AT_ONCE):
         mine = event.c.fk_deployment.in_(keys[start : start + EVENTS_AT_ONCE])
         total += connection.execute(select(func.count()).select_from(event).where(mine)).scalar_one()
     return int(total)
+
+
+def _foreseen(connection: Connection, going: Sequence[Recorded], before: datetime) -> dict[str, Any]:
+    """What a prune would answer."""
+    keys = [row.key for row in going]
+    plans = old_plans.outlived(connection, before, deployments=keys)
+    events = _count_events(connection, keys, before, plans)
+    return {"before": before, "deployments": [row.identifier for row in going], "plans": len(plans), "events": events, "check": True}
 
 
 def _forget(connection: Connection, keys: Sequence[int], word: tuple[str, str, int], told: dict[str, Any]) -> list[str]:

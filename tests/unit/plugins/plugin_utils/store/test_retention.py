@@ -13,7 +13,8 @@ from sqlalchemy import func, select, update
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import plan_hash
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import ApprovalRequest, PlanRequest, PlanUse, Store, tables
 from tests.unit.plugins.plugin_utils.store.builders import Run
 
 LIMITS = {"keep_days": 30, "keep": 1, "run": "prune-run", "by": "ada@controller"}
@@ -131,3 +132,39 @@ def test_a_host_that_later_deployments_left_out_is_still_known(store: Store) -> 
 def test_limits_that_would_forget_too_much_are_refused(store: Store, wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError, match="keep"):
         store.retention.prune(**(LIMITS | wrong))
+
+
+def planned(store: Store, number: int) -> str:
+    """A plan that was made a hundred days ago; its hash."""
+    document = {"format": 1, "number": number}
+    request = PlanRequest(plan_hash(document), document, "shop_api", "api", "production", "2.0", None, "", "ann@ctl", f"run-{number}")
+    name = str(store.plans.make(request)["hash"])
+    moment = store.now() - timedelta(days=100)
+    store._transactions.write("making it old", lambda connection: connection.execute(update(tables.plan).values(made_at=moment)))
+    return name
+
+
+def test_a_plan_stays_while_it_may_be_applied_and_goes_when_nobody_will(store: Store) -> None:
+    waiting, forgotten, applied = planned(store, 1), planned(store, 2), planned(store, 3)
+    store.plans.approve(ApprovalRequest(waiting, "bob@ctl", "run-9", "", 3600))
+    store.plans.approve(ApprovalRequest(forgotten, "bob@ctl", "run-9", "", 0.001))
+    old = Run(store, version="0.9", applies=PlanUse(applied, 0, own=True)).done()
+    deployed(store, 8)
+    age(store, 100)
+    would = store.retention.prune(**LIMITS, check=True)
+    done = store.retention.prune(**LIMITS)
+    assert old.opened.identifier in done["deployments"]
+    assert done["plans"] == 2
+    assert [plan["hash"] for plan in store.plans.latest(None, None, 10)] == [waiting]
+    assert len(store.plans.find(waiting)["approvals"]) == 1
+    kept = select(func.count()).select_from(tables.event).where(tables.event.c.type.in_(("plan.made", "operator.approve")))
+    assert store._transactions.read("counting", lambda connection: connection.execute(kept).scalar_one()) == 2
+    assert {**would, "before": None, "check": None} == {**done, "before": None, "check": None}
+
+
+def test_a_plan_that_was_never_applied_stays_a_month_whatever_the_limit(store: Store) -> None:
+    name = planned(store, 1)
+    moment = store.now() - timedelta(days=20)
+    store._transactions.write("making it younger", lambda connection: connection.execute(update(tables.plan).values(made_at=moment)))
+    assert store.retention.prune(**(LIMITS | {"keep_days": 1}))["plans"] == 0
+    assert store.plans.find(name)["hash"] == name
