@@ -52,7 +52,8 @@ _HINTS = {
     SCHEMA: "Bring the store's schema up to date: ansible-playbook fraisier.deploy.store",
     READ_ONLY: "Let this user write there, or name the primary server in fraisier_store_url",
     FULL: "Make room on the disk of the database",
-    CORRUPT: "Restore the store from a backup, or move the damaged one away and let a new one be made",
+    CORRUPT: "Restore a backup: ansible-playbook fraisier.deploy.store -e store=restore -e replace=true -e path=FILE "
+    "(or move the damaged one away and let a new one be made)",
     OTHER: "",
 }
 _CONNECTION = {AWAY, SLOW, ACCESS, DATABASE}
