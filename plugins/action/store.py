@@ -4,14 +4,24 @@
 from __future__ import annotations
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.maintenance_reports import check_message, maintenance_request, prune_diff, prune_report
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.maintenance_reports import (
+    backup_report,
+    check_message,
+    maintenance_request,
+    prune_diff,
+    prune_report,
+    restore_report,
+)
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.plan_reports import plan_report, plans_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import report_lines
 
 MIGRATION_SECONDS = 120.0
 PRUNE_SECONDS = 3600.0
-PLAN_REPORTS = {"plan": plan_report, "plans": plans_report, "prune": prune_report}
+REPORTS = {"plan": plan_report, "plans": plans_report, "prune": prune_report, "backup": backup_report, "restore": restore_report}
+CARE = ("backup", "prune", "restore")
+CALLS = 6
+"""A backup or a restore runs so many programs, one after the other, each with the time limit."""
 
 
 class ActionModule(FraisierAction):
@@ -21,7 +31,7 @@ class ActionModule(FraisierAction):
         "query": {
             "type": "str",
             "required": True,
-            "choices": ["check", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "sql", "status"],
+            "choices": ["backup", "check", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status"],
         },
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
@@ -31,6 +41,10 @@ class ActionModule(FraisierAction):
         "answers": {"type": "dict"},
         "keep_days": {"type": "int", "default": 365},
         "keep": {"type": "int", "default": 50},
+        "path": {"type": "str"},
+        "verify": {"type": "bool", "default": True},
+        "replace": {"type": "bool", "default": False},
+        "time_limit": {"type": "float", "default": 3600},
         "show": {"type": "bool", "default": True},
     }
     _requires_connection = False
@@ -41,23 +55,32 @@ class ActionModule(FraisierAction):
             query = "check"
         answer = call(
             "query",
-            timeout=PRUNE_SECONDS if query == "prune" else MIGRATION_SECONDS,
+            timeout=_patience(arguments, query),
             query=query,
             fraise=arguments.get("fraise"),
             environment=arguments.get("fraise_environment"),
             deployment=arguments.get("deployment"),
             plan=arguments.get("plan"),
             limit=arguments["limit"],
-            **(maintenance_request(arguments, task_vars, check=bool(self._task.check_mode)) if query == "prune" else {}),
+            **(maintenance_request(arguments, task_vars, check=bool(self._task.check_mode)) if query in CARE else {}),
         )["answer"]
-        lines = PLAN_REPORTS[query](answer) if query in PLAN_REPORTS else report_lines(query, answer, arguments.get("answers"))
+        lines = REPORTS[query](answer) if query in REPORTS else report_lines(query, answer, arguments.get("answers"))
         if arguments["show"]:
             self.say(*lines)
         result = {"changed": bool(query == "migrate" and answer["applied"]), "answer": answer, "lines": lines}
         if arguments["query"] == "check" and not answer["ok"]:
             result |= {"failed": True, "msg": check_message(answer)}
         if query == "prune":
-            result["changed"] = bool(answer["deployments"] or answer["events"])
+            result["changed"] = bool(answer["deployments"] or answer["plans"] or answer["events"])
             if self._task.diff:
                 result["diff"] = prune_diff(answer)
+        if query in ("backup", "restore"):
+            result["changed"] = not answer["check"]
         return result
+
+
+def _patience(arguments, query):
+    """Seconds for the recorder's answer."""
+    if query in ("backup", "restore"):
+        return MIGRATION_SECONDS + CALLS * arguments["time_limit"]
+    return PRUNE_SECONDS if query == "prune" else MIGRATION_SECONDS

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: store
-short_description: Ask the store, or bring its schema up to date
+short_description: Ask the store, or look after it
 version_added: 0.1.0
 author:
   - fraisier.deploy contributors (!UNKNOWN)
 description:
-  - Reads history, status and state of the store, or migrates its schema, and shows the answer as a table.
+  - Reads history, status and state of the store, migrates its schema, prunes it, backs it up or restores it, and shows the answer as a table.
   - Runs in the controller and needs no connection. Needs the callback P(fraisier.deploy.recorder#callback).
 extends_documentation_fragment:
   - fraisier.deploy.attributes
@@ -31,9 +31,12 @@ options:
       - V(migrate) brings the schema up to date; V(sql) gives the statements that a database administrator can read and apply by hand.
       - V(check) fails when the store is not in order, and says what helps.
       - V(prune) forgets deployments and events that are older than O(keep_days) and that nothing needs; check mode says what would go. It may take an hour.
+      - V(backup) writes all of the store to O(path), readable by this user only, and a description with its digest beside it.
+      - V(restore) puts a backup in the place of the store, in one step. It refuses while a lock is held or a deployment is open.
+        In check mode both look at everything and change nothing.
     type: str
     required: true
-    choices: [check, deployment, fleet, history, migrate, plan, plans, prune, sql, status]
+    choices: [backup, check, deployment, fleet, history, migrate, plan, plans, prune, restore, sql, status]
   fraise:
     description: Only this service.
     type: str
@@ -61,6 +64,24 @@ options:
     description: V(prune) keeps this many of the newest deployments of each service in each environment, at least 1.
     type: int
     default: 50
+  path:
+    description:
+      - With V(backup) the file to write, or a folder for a new one. By default a new file in C(fraisier/backups) of the user's XDG state folder.
+      - With V(restore) the backup to bring back.
+    type: str
+  verify:
+    description:
+      - Whether V(backup) brings the backup back in a scratch database and compares it, where this user may create one.
+    type: bool
+    default: true
+  replace:
+    description: Whether V(backup) may put its file in the place of an older one, and V(restore) its store in the place of one that is not empty.
+    type: bool
+    default: false
+  time_limit:
+    description: Seconds after which V(backup) and V(restore) end each program of the database that they run.
+    type: float
+    default: 3600
   show:
     description: Whether to print the table.
     type: bool
@@ -78,6 +99,17 @@ EXAMPLES = r"""
   fraisier.deploy.store:
     query: prune
     keep_days: 730
+
+- name: Back the store up into a new file of this folder
+  fraisier.deploy.store:
+    query: backup
+    path: /var/backups/fraisier
+
+- name: Bring a backup back
+  fraisier.deploy.store:
+    query: restore
+    path: /var/backups/fraisier/store-20260131T080000Z.db
+    replace: true
 """
 
 RETURN = r"""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import moment
@@ -17,19 +18,59 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who
 def maintenance_request(arguments: Mapping[str, Any], variables: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     """What the recorder needs to know beyond the question."""
     by = who(variables, getpass.getuser(), socket.gethostname())
-    return {"keep_days": arguments["keep_days"], "keep": arguments["keep"], "check": check, "by": by}
+    asked = {"check": check, "by": by}
+    if arguments["query"] == "prune":
+        return {**asked, "keep_days": arguments["keep_days"], "keep": arguments["keep"]}
+    path = str(Path(arguments["path"]).expanduser().absolute()) if arguments.get("path") else None
+    return {**asked, "path": path, **{name: arguments[name] for name in ("verify", "replace", "time_limit")}}
 
 
 def prune_report(answer: Mapping[str, Any]) -> list[str]:
     """How much went, or would go."""
     would = "Would forget" if answer["check"] else "Forgot"
     moment_before = moment(answer["before"])
-    return [f"{would} {len(answer['deployments'])} deployments and {answer['events']} events from before {moment_before} UTC"]
+    plans = f", {answer['plans']} plans" if answer["plans"] else ""
+    return [f"{would} {len(answer['deployments'])} deployments{plans} and {answer['events']} events from before {moment_before} UTC"]
 
 
 def prune_diff(answer: Mapping[str, Any]) -> dict[str, str]:
     """The deployments that go, as Ansible shows a difference."""
     return {"before": "".join(f"{name}\n" for name in answer["deployments"]), "after": "", "before_header": "deployments", "after_header": "deployments"}
+
+
+def backup_report(answer: Mapping[str, Any]) -> list[str]:
+    """What was saved and how sure it is, or what would be."""
+    if answer["check"]:
+        return [f"Would back up {answer['store']}, schema {answer['revision']}, to {answer['path']}"]
+    proved = "Verified" if answer["verified"] else "Not verified by restoring"
+    return [
+        f"Backed up {answer['store']}, schema {answer['revision']}, to {answer['path']}",
+        f"  {answer['bytes']} bytes, {sum(answer['rows'].values())} rows in {len(answer['rows'])} tables, sha256 {answer['sha256']}",
+        f"  {proved}: {answer['how']}",
+        *(f"  Note: {note}" for note in answer["notes"]),
+    ]
+
+
+def restore_report(answer: Mapping[str, Any]) -> list[str]:
+    """What the store is now, or would be, and what to do next."""
+    old = answer["replaced"]
+    went = "an empty store" if old["empty"] else f"{old['deployments']} deployments" if old["readable"] else "a store that cannot be read"
+    made = f" of {moment(answer['made_at'])} UTC" if answer["made_at"] else ""
+    digest = "" if answer["described"] else " (no description beside it, so its digest could not be compared)"
+    if answer["check"]:
+        return [f"Would restore {answer['path']}{made}, schema {answer['revision']}, {sum(answer['rows'].values())} rows{digest}; it would replace {went}"]
+    proved = "Verified" if answer["verified"] else "Not verified beforehand"
+    lines = [
+        f"Restored {answer['path']}{made}{digest}",
+        f"  {sum(answer['rows'].values())} rows, schema {answer['schema']}; it replaced {went}; the next fencing token is above {answer['token']}",
+        f"  {proved}: {answer['how']}",
+    ]
+    if answer["open"]:
+        lines.append(f"  Open when the backup was made: {', '.join(answer['open'])}. Settle with: ansible-playbook fraisier.deploy.recover")
+    if answer["lost"]:
+        lines.append(f"  Not in the backup, so no longer in force: {', '.join(answer['lost'])}")
+    lines.append("  Hosts may be ahead of this record. Compare with: ansible-playbook fraisier.deploy.status")
+    return [*lines, *(f"  Note: {note}" for note in answer["notes"])]
 
 
 def check_message(answer: Mapping[str, Any]) -> str:

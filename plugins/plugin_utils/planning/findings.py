@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+RESTORE = "ansible-playbook fraisier.deploy.store -e store=restore -e replace=true -e path=FILE"
 SKEW_SECONDS = 2.0
 """More than this between the clocks of database and controller, and times in the record mislead."""
 
@@ -22,9 +23,10 @@ def findings(answer: Mapping[str, Any]) -> list[dict[str, str]]:
             (f"the schema is {schema['current'] or 'not there yet'}, {schema['head']} is needed", "ansible-playbook fraisier.deploy.store -e store=migrate")
         )
     elif answer["missing"]:
-        found.append((f"tables or views are missing: {', '.join(answer['missing'])}", "Restore the newest backup of the store"))
+        found.append((f"tables or views are missing: {', '.join(answer['missing'])}", f"Restore the newest backup: {RESTORE}"))
     if answer["orphans"]:
-        found.append((f"{answer['orphans']} rows whose parent is gone", "Somebody changed the store while foreign keys were off: restore a backup from before"))
+        why = "Somebody changed the store while foreign keys were off; restore a backup from before that"
+        found.append((f"{answer['orphans']} rows whose parent is gone", f"{why}: {RESTORE}"))
     if abs(answer["clock_skew_seconds"]) > SKEW_SECONDS:
         ahead = "ahead of" if answer["clock_skew_seconds"] > 0 else "behind"
         seconds = abs(answer["clock_skew_seconds"])

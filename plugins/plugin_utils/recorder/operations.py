@@ -182,6 +182,11 @@ class Operations(Questions):
             "plan": current.plan,
         }
 
+    def require_none_open(self) -> None:
+        """Refuse what would keep the store from the open deployment of this run."""
+        if self.current is not None and not self.current.closed:
+            raise DeploymentError("A deployment is open in this run", hint="Look after the store in a playbook run of its own")
+
     def _open(self) -> OpenDeployment:
         if self.current is None:
             hint = "Start with the action fraisier.deploy.deployment and state=open, as the playbook fraisier.deploy.deploy does"

@@ -12,7 +12,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.maintenan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
-QUERIES = ("check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "sql", "status")
+QUERIES = ("backup", "check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status")
 
 
 def answer_query(store: Store, request: dict[str, Any]) -> Any:

@@ -13,6 +13,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries i
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
 
+APART = ("backup", "restore")
+"""Queries that go to the store by themselves."""
 Reply = Callable[[dict[str, Any]], None]
 
 
@@ -22,6 +24,10 @@ class Questions:
     run: str
     sink: Sink
     settings: dict[str, Any]
+
+    def require_none_open(self) -> None:
+        """Refuse what cannot be done in a run that has a deployment open."""
+        raise NotImplementedError
 
     def _op_operate(self, request: dict[str, Any], reply: Reply) -> None:
         asked = VerbRequest(run=self.run, **{key: value for key, value in request.items() if key != "op"})
@@ -39,4 +45,10 @@ class Questions:
             raise NotFoundError(f"Unknown query {request.get('query')}", hint=f"One of: {', '.join(QUERIES)}")
         any_schema = request["query"] in ("check", "migrate", "sql")
         asked = {**request, "run": self.run, "spool": self.settings["spool"], "store_url": self.settings["store_url"]}
+        if request["query"] in APART:
+            from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.backups import answer_apart
+
+            self.require_none_open()
+            self.sink.ask(Job(lambda _nothing: answer_apart(asked), done, apart=True))
+            return
         self.sink.ask(Job(lambda store: answer_query(store, asked), done, any_schema))

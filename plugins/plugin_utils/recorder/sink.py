@@ -25,11 +25,15 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 @dataclass
 class Job:
-    """A question to the store; ``done`` gets its answer or the error, in the main thread. ``any_schema``: to be asked of a store of any age."""
+    """A question to the store; ``done`` gets its answer or the error, in the main thread. ``any_schema``: to be asked of a store of any age.
 
-    ask: Callable[[Store], Any]
+    ``apart``: to be asked while no store is connected here, and of one that cannot be connected to: ``ask`` gets nothing and goes to the store itself.
+    """
+
+    ask: Callable[[Any], Any]
     done: Callable[[Any, FraisierError | None], None]
     any_schema: bool = False
+    apart: bool = False
 
 
 @dataclass
@@ -142,6 +146,7 @@ class Sink:
 
     def _turn(self) -> None:
         """One round of the writer: be connected, bring the spool in, then take what is queued."""
+        self._answer_apart()
         store = self._connected()
         with self._condition:
             waiting = next((entry for entry in self._queue if isinstance(entry, Job) and entry.any_schema), None)
@@ -161,6 +166,18 @@ class Sink:
             self._store_batch(store, batch)
         elif isinstance(job, Job):
             self._answer(store, job)
+
+    def _answer_apart(self) -> None:
+        """A question that must find no connection of ours open: the store may be another one afterwards."""
+        with self._condition:
+            waiting = next((entry for entry in self._queue if isinstance(entry, Job) and entry.apart), None)
+            if waiting is not None:
+                self._queue.remove(waiting)
+        if waiting is not None:
+            if self._store is not None:
+                self._store.close()
+            self._store, self._ready = None, False
+            self._answer(None, waiting)
 
     def _connected(self) -> Store:
         if self._store is None:
@@ -188,7 +205,7 @@ class Sink:
         self._failures = 0
         self._wake()
 
-    def _answer(self, store: Store, job: Job) -> None:
+    def _answer(self, store: Store | None, job: Job) -> None:
         value, failure = None, None
         try:
             value = job.ask(store)
@@ -206,9 +223,9 @@ class Sink:
             self.away = error.message
             # A question about the schema can be answered whatever is wrong with it, unless the store itself cannot be reached.
             stays = self._store is not None
-            for job in [entry for entry in self._queue if isinstance(entry, Job) and not (entry.any_schema and stays)]:
+            for job in [entry for entry in self._queue if isinstance(entry, Job) and not (entry.apart or (entry.any_schema and stays))]:
                 self._answers.append(lambda job=job: job.done(None, error))  # type: ignore[misc]
-            self._queue = deque(entry for entry in self._queue if isinstance(entry, Item) or (entry.any_schema and stays))
+            self._queue = deque(entry for entry in self._queue if isinstance(entry, Item) or entry.apart or (entry.any_schema and stays))
             self._to_spool()
         self._wake()
 

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.fraisier.deploy.plugins.action import gate, store
@@ -74,6 +76,50 @@ def test_a_query_can_be_quiet(listening: Recorder, capsys: pytest.CaptureFixture
     listening.answers["query"] = [{"answer": []}]
     act(store.ActionModule, {"query": "history", "show": False})
     assert capsys.readouterr().out == ""
+
+
+SAVED = {
+    "path": "/backups/store.db", "store": "SQLite file /store.db", "revision": "0002", "bytes": 4096, "sha256": "ab", "rows": {"tb_event": 3},
+    "verified": True, "how": "restored", "notes": [], "check": False,
+}  # fmt: skip
+BACK = {**SAVED, "schema": "0002", "described": True, "made_at": None, "token": 7, "open": ["shop:prod:3"], "lost": ["hold prod:1"]}
+
+
+def test_a_backup_is_a_change_with_its_digest_told(listening: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    listening.answers["query"] = [{"answer": SAVED}]
+    result = act(store.ActionModule, {"query": "backup", "path": "store.db", "time_limit": 5})
+    assert (result["changed"], result["answer"]) == (True, SAVED)
+    assert "sha256 ab" in result["lines"][1]
+    (asked,) = listening.of("query")
+    assert (asked["path"], asked["verify"], asked["replace"], asked["time_limit"]) == (f"{tmp_path}/store.db", True, False, 5)
+    assert asked["by"]
+
+
+@pytest.mark.parametrize(
+    ("replaced", "word"),
+    [
+        ({"empty": True, "readable": True, "deployments": 0}, "an empty store"),
+        ({"empty": False, "readable": True, "deployments": 4}, "4 deployments"),
+        ({"empty": False, "readable": False, "deployments": 0}, "cannot be read"),
+    ],
+)
+def test_a_restore_says_what_went_and_what_is_left_to_do(listening: Recorder, replaced: dict, word: str) -> None:
+    listening.answers["query"] = [{"answer": {**BACK, "replaced": replaced}}]
+    result = act(store.ActionModule, {"query": "restore", "path": "/backups/store.db"})
+    told = "\n".join(result["lines"])
+    assert result["changed"]
+    assert word in told
+    assert "Open when the backup was made: shop:prod:3. Settle with: ansible-playbook fraisier.deploy.recover" in told
+    assert "no longer in force: hold prod:1" in told
+
+
+@pytest.mark.parametrize(("query", "answer"), [("backup", SAVED), ("restore", {**BACK, "replaced": {"empty": True, "readable": True, "deployments": 0}})])
+def test_check_mode_says_what_a_backup_or_a_restore_would_do(listening: Recorder, query: str, answer: dict) -> None:
+    listening.answers["query"] = [{"answer": {**answer, "check": True}}]
+    result = act(store.ActionModule, {"query": query, "path": "/backups/store.db"}, check=True)
+    assert (result["changed"], result["lines"][0].startswith("Would ")) == (False, True)
+    assert listening.of("query")[0]["check"] is True
 
 
 @pytest.mark.parametrize(("applied", "changed"), [(["0001"], True), ([], False)])

@@ -25,8 +25,8 @@ def test_a_store_in_order_has_no_findings() -> None:
     [
         ({"schema": {**SCHEMA, "current": None, "pending": ["0001", "0002"]}, "missing": ["tb_lock"]}, "not there yet, 0002 is needed", "store=migrate"),
         ({"schema": {**SCHEMA, "current": "0009", "newer": True}}, "newer than this collection", "Install"),
-        ({"missing": ["v_fleet"]}, "missing: v_fleet", "Restore"),
-        ({"orphans": 3}, "3 rows whose parent is gone", "foreign keys"),
+        ({"missing": ["v_fleet"]}, "missing: v_fleet", "store -e store=restore -e replace=true -e path="),
+        ({"orphans": 3}, "3 rows whose parent is gone", "store=restore -e replace=true -e path="),
         ({"clock_skew_seconds": 2.1}, "2.1 s ahead of", "NTP"),
         ({"clock_skew_seconds": -7.0}, "7 s behind", "NTP"),
         ({"stale_deployments": ["shop:prod:3"]}, "nobody works on: shop:prod:3", "fraisier.deploy.recover"),

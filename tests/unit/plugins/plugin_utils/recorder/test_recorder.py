@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ConfigurationError, DatabaseConnectionError, NoOpenDeploymentError, ValidationError
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
+    ConfigurationError,
+    DatabaseConnectionError,
+    DeploymentError,
+    NoOpenDeploymentError,
+    ValidationError,
+)
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder import Feeder
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE, call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import read_lines
@@ -241,6 +247,59 @@ def test_a_second_deployment_in_the_same_run_is_refused(feeder):
     call("open", **OPEN)
     with pytest.raises(Exception, match="open in this run already"):
         call("open", **OPEN)
+
+
+APART = {"path": None, "verify": True, "replace": True, "time_limit": 60.0, "check": False, "by": "tester@here"}
+
+
+def test_a_restore_comes_between_the_events_of_its_run_and_loses_none(feeder, tmp_path):
+    path = str(tmp_path / "saved.db")
+    feeder.emit("playbook.start", {}, None)
+    saved = call("query", query="backup", **{**APART, "path": path}, timeout=60)["answer"]
+    assert (saved["path"], saved["verified"]) == (path, True)
+    feeder.emit("task.ok", {}, "web1")
+    restored = call("query", query="restore", **{**APART, "path": path}, timeout=60)["answer"]
+    assert restored["replaced"]["empty"]
+    feeder.emit("task.ok", {}, "web2")
+    report = feeder.close()
+    assert (report["sent"], report["stored"], report["spooled"], report["notes"]) == (3, 3, 0, [])
+    assert rows(tmp_path, "SELECT type FROM tb_event WHERE source <> 'callback'") == [("store.restored",)]
+
+
+def test_a_backup_without_a_path_goes_to_the_state_folder_of_this_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    feeder = Feeder("run-6", settings(tmp_path))
+    feeder.start()
+    would = call("query", query="backup", **{**APART, "check": True}, timeout=60)["answer"]
+    assert (would["check"], (tmp_path / "state").exists()) == (True, False)
+    saved = Path(call("query", query="backup", **APART, timeout=60)["answer"]["path"])
+    feeder.close()
+    assert (saved.parent, saved.suffix) == (tmp_path / "state/fraisier/backups", ".db")
+    assert saved.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_store_that_is_no_database_is_restored_and_what_waited_is_stored(tmp_path):
+    feeder = Feeder("run-7", settings(tmp_path))
+    feeder.start()
+    path = str(tmp_path / "saved.db")
+    call("query", query="backup", **{**APART, "path": path}, timeout=60)
+    feeder.close()
+    for part in tmp_path.glob("store.db*"):
+        part.unlink()
+    (tmp_path / "store.db").write_bytes(b"noise" * 2000)
+    feeder = Feeder("run-8", settings(tmp_path))
+    feeder.start()
+    feeder.emit("playbook.start", {}, None)
+    answer = call("query", query="restore", **{**APART, "path": path}, timeout=60)["answer"]
+    assert not answer["replaced"]["readable"]
+    report = feeder.close()
+    assert (report["sent"], report["stored"], report["spooled"], report["away"]) == (1, 1, 0, "")
+
+
+def test_the_store_is_not_looked_after_in_a_run_that_has_a_deployment_open(feeder, tmp_path):
+    call("open", **OPEN)
+    with pytest.raises(DeploymentError, match="in a playbook run of its own"):
+        call("query", query="backup", **{**APART, "path": str(tmp_path / "saved.db")}, timeout=60)
 
 
 def test_bad_batches_are_refused_before_anything_is_locked(feeder, tmp_path):
