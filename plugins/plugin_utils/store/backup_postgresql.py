@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sqlalchemy import text
@@ -97,13 +96,9 @@ class PostgresqlBackups:
             raise foreign(path, "it has no schema of a store")
         return Contents(revision, rows)
 
-    @contextmanager
-    def scratch(self, path: Path, folder: Path) -> Iterator[URL | None]:
+    def scratch(self, path: Path, folder: Path) -> AbstractContextManager[URL | None]:
         """The backup in a database of its own; nothing when this role may not create one."""
-        with scratch_database(self.url, self.time_limit, self.notes) as place:
-            if place is not None:
-                self._load(place, path, folder)
-            yield place
+        return scratch_database(self.url, self.time_limit, self.notes, lambda place: self._load(place, path, folder))
 
     def _load(self, url: URL, path: Path, folder: Path) -> None:
         with private_folder() as secret:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import column, func, inspect, select, table
@@ -54,8 +54,8 @@ def scratch_name(url: URL) -> str:
 
 
 @contextmanager
-def scratch_database(url: URL, time_limit: float, notes: list[str]) -> Iterator[URL | None]:
-    """An empty database beside that of ``url``, dropped at the end (or named in ``notes``); nothing when this user may not create one."""
+def scratch_database(url: URL, time_limit: float, notes: list[str], fill: Callable[[URL], None] | None = None) -> Iterator[URL | None]:
+    """A database beside that of ``url``, filled by ``fill``, dropped at the end (or named in ``notes``); nothing when this user may not create one."""
     postgresql = url.get_backend_name() == "postgresql"
     name = scratch_name(url)
     making = f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'" if postgresql else f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"
@@ -69,7 +69,10 @@ def scratch_database(url: URL, time_limit: float, notes: list[str]) -> Iterator[
             yield None
             return
         try:
-            yield url.set(database=name)
+            place = url.set(database=name)
+            if fill is not None:
+                fill(place)
+            yield place
         finally:
             try:
                 run_alone(engine, dropping)

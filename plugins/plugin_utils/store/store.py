@@ -140,11 +140,11 @@ class Store:
 
     def check(self) -> dict[str, Any]:
         """Is the store in order: see inspection.inspect_store for the keys."""
-        return self._transactions.read("checking it", lambda connection: inspection.inspect_store(connection))
+        return self._transactions.read("checking it", inspection.inspect_store)
 
     def table_rows(self) -> dict[str, int]:
         """How many rows each table has."""
-        return self._transactions.read("counting rows", lambda connection: inspection.table_rows(connection))
+        return self._transactions.read("counting rows", inspection.table_rows)
 
     def open_deployment(self, request: OpenRequest) -> Opened:
         """Lock the pair and open a deployment, all or nothing. DeploymentLockedError says who has it; ValidationError what cannot be stored."""
@@ -224,4 +224,4 @@ class Store:
 
     def metrics_rows(self) -> dict[str, list[dict[str, Any]]]:
         """Figures for the exporter: see metrics.metrics_rows."""
-        return self._transactions.read("summing up figures", lambda connection: metrics.metrics_rows(connection))
+        return self._transactions.read("summing up figures", metrics.metrics_rows)
