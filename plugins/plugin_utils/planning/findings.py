@@ -27,6 +27,11 @@ def findings(answer: Mapping[str, Any]) -> list[dict[str, str]]:
     if answer["orphans"]:
         why = "Somebody changed the store while foreign keys were off; restore a backup from before that"
         found.append((f"{answer['orphans']} rows whose parent is gone", f"{why}: {RESTORE}"))
+    chain = answer.get("chain")
+    if chain and not chain["ok"]:
+        problem = chain["problem"]
+        remedy = "Find out who did it with an earlier backup; look closer with ansible-playbook fraisier.deploy.audit"
+        found.append((f"the audit is not whole at position {problem['position']}: {problem['text']}", remedy))
     if abs(answer["clock_skew_seconds"]) > SKEW_SECONDS:
         ahead = "ahead of" if answer["clock_skew_seconds"] > 0 else "behind"
         seconds = abs(answer["clock_skew_seconds"])

@@ -21,10 +21,12 @@ def prune(store: Store, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(store: Store, request: dict[str, Any]) -> dict[str, Any]:
-    """Is the store in order: what inspect_store says, the rows of each table, spool files that wait here, and the findings."""
+    """Is the store in order: what inspect_store says, the rows of each table, whether the audit is whole, spool files that wait here, and the findings."""
     answer = store.check()
-    sizes = {} if answer["missing"] else store.table_rows()
+    there = not answer["missing"]
+    sizes = store.table_rows() if there else {}
+    chain = store.audit.verify() if there else None
     waiting = [str(path) for path in left_behind(Path(str(request["spool"])), str(request["store_url"]))]
-    answer |= {"rows": sizes, "spool": waiting}
+    answer |= {"rows": sizes, "chain": chain, "spool": waiting}
     found = findings(answer)
     return {**answer, "findings": found, "ok": not found}

@@ -12,7 +12,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.maintenan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
-QUERIES = ("backup", "check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status")
+QUERIES = ("audit", "backup", "check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status")
 
 
 def answer_query(store: Store, request: dict[str, Any]) -> Any:
@@ -43,6 +43,10 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
         return {"applied": applied, "schema": _schema(store)}
     if query == "prune":
         return prune(store, request)
+    if query == "audit":
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.auditing import answer_audit
+
+        return answer_audit(store, request)
     if query == "sql":
         return {"sql": store.offline_sql(store.dialect), "dialect": store.dialect}
     found = check(store, request)

@@ -79,6 +79,23 @@ def text_type() -> TypeEngine[str]:
     return Text()
 
 
+class _LongText(TypeDecorator[str]):
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects import mysql
+
+            return dialect.type_descriptor(mysql.MEDIUMTEXT())
+        return super().load_dialect_impl(dialect)
+
+
+def long_text_type() -> TypeEngine[str]:
+    """Text that may be as long as a JSON document and is kept letter by letter."""
+    return _LongText()
+
+
 class _Document(TypeDecorator[Any]):
     impl = JSON(none_as_null=True)
     cache_ok = True

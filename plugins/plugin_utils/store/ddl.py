@@ -52,3 +52,22 @@ def create_view(name: str, select: str) -> None:
         op.execute(f"CREATE VIEW {name} AS\n{select.strip()}")
     else:
         op.execute(f"CREATE OR REPLACE VIEW {name} AS\n{select.strip()}")
+
+
+def create_trigger(name: str, table: str, when: str, body: str, *, compound: bool = False) -> None:
+    """Create a trigger, in place of one that an interrupted migration made already.
+
+    ``when`` is BEFORE UPDATE, for example, ``body`` what follows the table, in the dialect's own words.
+    ``compound``: the body holds semicolons, which the client of MySQL and MariaDB would take for the statement's end.
+    """
+    context = op.get_context()
+    statement = f"CREATE TRIGGER {name} {when} ON {table} {body}"
+    committing = context.dialect.name in ("mysql", "mariadb")
+    if committing:
+        op.execute(f"DROP TRIGGER IF EXISTS {name}")
+    if committing and compound and context.as_sql:
+        context.impl.static_output("DELIMITER //\n")
+        context.impl.static_output(f"{statement} //\n")
+        context.impl.static_output("DELIMITER ;\n")
+        return
+    op.execute(statement)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import Deed, remember
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.projections import Target, project
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import insert_missing
@@ -31,6 +32,7 @@ def apply(connection: Connection, events: Sequence[Event]) -> int:
     targets = _lock_targets(connection, given.values())
     known = _stored(connection, given)
     mine = {key: uuid7() for key in sorted(given) if key not in known}
+    told = {key: document(given[key].data) for key in mine}
     now = read_clock(connection)
     for chunk in _chunks(sorted(mine)):
         insert_missing(
@@ -49,7 +51,7 @@ def apply(connection: Connection, events: Sequence[Event]) -> int:
                     "type": event.type,
                     "deployment": event.deployment,
                     "host": optional(event.host, HOST_LIMIT),
-                    "data": document(event.data),
+                    "data": told[key],
                 }
                 for key in chunk
                 for event in (given[key],)
@@ -58,7 +60,10 @@ def apply(connection: Connection, events: Sequence[Event]) -> int:
     # Another process may have stored the same events meanwhile: the row's id tells whose insert it was.
     stored = _stored(connection, given)
     for key, event in given.items():
-        if key in mine and stored.get(key) == mine[key] and event.deployment in targets:
+        if key not in mine or stored.get(key) != mine[key]:
+            continue
+        remember(connection, Deed(mine[key], "{}:{}:{}".format(*key), event.at, event.type, told[key], event.deployment, event.host))
+        if event.deployment in targets:
             project(connection, targets[event.deployment], event)
     return sum(key in stored for key in given)
 

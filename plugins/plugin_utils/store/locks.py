@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Row
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentLockedError, LeaseLostError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import Deed, remember
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import find_pair, insert_missing, named_key
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Lease, LockRow, format_time
@@ -97,7 +98,17 @@ def release(connection: Connection, key: int, owner: str, token: int, now: datet
 def release_lease(connection: Connection, lease: Lease) -> bool:
     """``release`` by the lease's names."""
     row = find_pair(connection, lease.fraise, lease.environment)
-    return row is not None and release(connection, row.pk_lock, lease.owner, lease.token, read_clock(connection))
+    now = read_clock(connection)
+    released = row is not None and release(connection, row.pk_lock, lease.owner, lease.token, now)
+    if row is not None and released:
+        told = {"by": row.owner_name, "fraise": lease.fraise, "environment": lease.environment}
+        note_deed(connection, "lock.released", lease.owner, lease.token, now, told)
+    return released
+
+
+def note_deed(connection: Connection, what: str, run: str, token: int, at: datetime, told: dict[str, Any], deployment: str | None = None) -> None:
+    """The audit knows of each taking and giving back of a lock; ``deployment``: a UUID."""
+    remember(connection, Deed(uuid7(), f"{run}:{what}:{token}", at, what, {"token": token, **told}, deployment))
 
 
 def read_lock(connection: Connection, fraise: str, environment: str) -> LockRow | None:

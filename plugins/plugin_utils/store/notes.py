@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import Deed, remember
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import document
 
 SOURCE = "store"
@@ -27,10 +28,11 @@ def note(connection: Connection, run: str, kind: str, data: Mapping[str, Any], n
     """
     event = tables.event
     seq = connection.execute(select(func.coalesce(func.max(event.c.seq), 0) + 1).where(event.c.run == run, event.c.source == SOURCE)).scalar_one()
+    unique, identifier, told = uuid7(), f"{run}:{SOURCE}:{seq}", document(data)
     connection.execute(
         insert(event).values(
-            id=uuid7(),
-            identifier=f"{run}:{SOURCE}:{seq}",
+            id=unique,
+            identifier=identifier,
             fk_deployment=key,
             run=run,
             source=SOURCE,
@@ -39,6 +41,7 @@ def note(connection: Connection, run: str, kind: str, data: Mapping[str, Any], n
             stored_at=now,
             type=kind,
             deployment=deployment,
-            data=document(data),
+            data=told,
         )
     )
+    remember(connection, Deed(unique, identifier, now, kind, told, deployment))

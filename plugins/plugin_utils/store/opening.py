@@ -17,7 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import comma
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.goods import last_good
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, SCOPES, Lease, Opened, OpenRequest
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, SCOPES, Lease, Opened, OpenRequest, format_time
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, clean, document
 
 deployment = tables.deployment
@@ -148,6 +148,8 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
         connection.execute(insert(tables.deployment_host), hosts)
     lease = _lease(request, lock)
     told = {name: values[name] for name in ("identifier", "kind", "version", "previous_version", "token")} | {"hosts": request.hosts}
+    taken = {"by": values["user_name"], "owner": request.owner, "owner_name": values["owner_name"], "expires_at": format_time(lock.expires_at)}
+    locks.note_deed(connection, "lock.taken", request.run, lock.token, now, taken, deployment_id)
     note(connection, request.run, "deployment.opened", told, now, key=key, deployment=deployment_id)
     return Opened(deployment_id, identifier, lock.last_number, previous, lease)
 

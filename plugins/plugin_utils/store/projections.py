@@ -104,8 +104,9 @@ def _close(connection: Connection, target: Target, event: Event) -> None:
     if token is not None:
         pair = and_(tables.lock.c.fk_fraise == target.row.fk_fraise, tables.lock.c.fk_environment == target.row.fk_environment)
         lock = connection.execute(select(tables.lock.c.pk_lock).where(pair)).scalar_one_or_none()
-        if lock is not None:
-            locks.release(connection, lock, str(data.get("owner")), token, read_clock(connection))
+        now = read_clock(connection)
+        if lock is not None and locks.release(connection, lock, str(data.get("owner")), token, now):
+            locks.note_deed(connection, "lock.released", event.run, token, now, {"by": target.row.user_name}, target.row.id)
 
 
 def _pause(connection: Connection, target: Target, event: Event) -> None:

@@ -27,6 +27,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.urls import 
 if TYPE_CHECKING:
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, metrics, opening, pasts, queries
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.audit import Audit
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.retention import Retention
@@ -52,6 +53,13 @@ class Store:
         self._schema_seen = False
         self.dialect: str = engine.dialect.name
         self.label: str = describe(url)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Whether the record is as it was written; adding to it is part of every transaction (chain.py)."""
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.audit import Audit
+
+        return Audit(self._transactions)
 
     @cached_property
     def commands(self) -> Commands:

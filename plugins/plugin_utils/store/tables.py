@@ -13,13 +13,14 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.columns impo
     UtcDateTime,
     json_type,
     key_type,
+    long_text_type,
     name_type,
     seconds_type,
     text_type,
     uuid_type,
 )
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD_REVISION = REVISIONS[-1]
 """The newest revision in migrations/; kept here so that a store in order is recognised without loading Alembic. A test holds it true."""
 
@@ -346,4 +347,53 @@ approval = Table(
     _unique("approval", "id"),
     _unique("approval", "identifier"),
     Index("ix_approval_plan", "fk_plan"),
+)
+
+# The audit: rows are only ever added, each carries the hash of the one before it. It refers to no table, so nothing that is forgotten changes it.
+audit = Table(
+    "tb_audit",
+    metadata,
+    *_trinity("audit", 160),
+    Column("position", BigInteger(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
+    Column("type", name_type(32), nullable=False),
+    Column("event", name_type(128), nullable=False),
+    Column("actor", name_type(255), nullable=False),
+    Column("fraise", name_type()),
+    Column("environment", name_type()),
+    Column("deployment", name_type(300)),
+    Column("host", name_type(255)),
+    Column("body", long_text_type(), nullable=False),
+    Column("previous_hash", name_type(64), nullable=False),
+    Column("hash", name_type(64), nullable=False),
+    _unique("audit", "id"),
+    _unique("audit", "position"),
+)
+
+# One row: where the chain ends. Whoever adds to the chain locks it.
+audit_head = Table(
+    "tb_audit_head",
+    metadata,
+    *_trinity("audit_head", 32),
+    Column("position", BigInteger(), nullable=False),
+    Column("hash", name_type(64), nullable=False),
+    _unique("audit_head", "id"),
+    _unique("audit_head", "identifier"),
+)
+
+# Signed words that the chain was whole up to a position: what lies before may be forgotten.
+audit_checkpoint = Table(
+    "tb_audit_checkpoint",
+    metadata,
+    *_trinity("audit_checkpoint", 160),
+    Column("position", BigInteger(), nullable=False),
+    Column("hash", name_type(64), nullable=False),
+    Column("row_count", BigInteger(), nullable=False),
+    Column("made_at", UtcDateTime(), nullable=False),
+    Column("made_by", name_type(255), nullable=False),
+    Column("key_id", name_type(80), nullable=False),
+    Column("signature", name_type(128), nullable=False),
+    _unique("audit_checkpoint", "id"),
+    _unique("audit_checkpoint", "identifier"),
+    Index("ix_audit_checkpoint_position", "position"),
 )

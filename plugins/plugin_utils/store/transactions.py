@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import chain
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.engine import WRITE
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.failures import AWAY, CONFLICT, kind_of, translate
 
@@ -72,8 +73,10 @@ class Transactions:
 def _once(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     with engine.connect() as connection:
         transaction = connection.begin()
+        chain.begin(connection)
         try:
             result = work(connection)
+            chain.end(connection)
         except BaseException:
             transaction.rollback()
             raise

@@ -21,6 +21,13 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Data
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store, engine, migrate, tables, views
 from tests.unit.plugins.plugin_utils.store.builders import Run
 
+TRIGGERS = {
+    "sqlite": "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+    "postgresql": "SELECT tgname, tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname",
+    "mysql": "SELECT trigger_name, event_object_table, action_timing, event_manipulation, action_statement FROM information_schema.triggers"
+    " WHERE trigger_schema = DATABASE() ORDER BY trigger_name",
+}
+
 
 def _portrait(store: Store) -> dict[str, Any]:
     """Everything that the database says about its own schema."""
@@ -37,6 +44,7 @@ def _portrait(store: Store) -> dict[str, Any]:
             }
         for view in sorted(inspector.get_view_names()):
             found[view] = (inspector.get_view_definition(view) or "").replace(str(store._url.database), "DATABASE")
+        found |= {f"trigger {name}": " ".join(words) for name, *words in connection.execute(text(TRIGGERS[store.dialect]))}
         return found
 
 
@@ -46,6 +54,8 @@ def _clean(connection: Connection) -> None:
     for view in reversed(views.metadata.tables):
         connection.execute(text(f"DROP VIEW IF EXISTS {view}{cascade}"))
     tables.metadata.drop_all(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("DROP FUNCTION IF EXISTS fraisier_audit_guard"))
     connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
 

@@ -33,6 +33,10 @@ def test_never_two_owners_and_never_a_stuck_lock(store: Store, store_url: str, t
     # Those that only gave the lock back were found by the next owner, all but possibly the last.
     assert sum(row["status"] == "in_progress" for row in rows) <= 1
     assert store.check()["ok"]
+    # One chain, whoever of the four wrote: every taking of the lock is in it, in the order of the tokens.
+    assert store.audit.verify()["ok"]
+    taken = [row["data"]["token"] for row in reversed(store.audit.latest(10_000)) if row["event"] == "lock.taken"]
+    assert taken == tokens
 
 
 def test_a_lease_is_inherited_only_after_its_end(store: Store, store_url: str) -> None:
@@ -54,6 +58,9 @@ def test_new_names_are_made_once_by_many(store: Store, store_url: str) -> None:
     found = together("number", [{"url": store_url, "environment": "production", "count": 10}] * PROCESSES)
     opened = sorted(identifier for part in found for identifier in part["opened"])
     assert opened == sorted(f"new{position}:production:{number}" for position in range(10) for number in range(1, PROCESSES + 1))
+    audited = store.audit.latest(10_000)
+    assert store.audit.verify()["rows"] == len(audited)
+    assert sorted(row["deployment"] for row in audited if row["event"] == "deployment.closed") == opened
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])
@@ -74,4 +81,7 @@ def test_two_processes_that_replay_the_same_spool_store_every_event_once(store: 
         ("stage", "ok", 1, True),
         ("activate", "ok", 1, True),
     }
+    assert store.audit.verify()["ok"]
+    audited = [row["identifier"] for row in store.audit.latest(10_000) if row["event"].startswith("step.")]
+    assert len(audited) == len(set(audited)) == 24
     assert store.check()["ok"]

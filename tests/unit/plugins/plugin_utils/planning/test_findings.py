@@ -30,6 +30,7 @@ def test_a_store_in_order_has_no_findings() -> None:
         ({"clock_skew_seconds": 2.1}, "2.1 s ahead of", "NTP"),
         ({"clock_skew_seconds": -7.0}, "7 s behind", "NTP"),
         ({"stale_deployments": ["shop:prod:3"]}, "nobody works on: shop:prod:3", "fraisier.deploy.recover"),
+        ({"chain": {"ok": False, "problem": {"position": 7, "kind": "missing", "text": "row 7 is missing"}}}, "position 7: row 7 is missing", "audit"),
         ({"spool": ["/x/y.jsonl"]}, "wait for this store in /x/y.jsonl", "brings them in"),
     ],
 )
