@@ -66,9 +66,13 @@ demo: venv-runtime  ## deploy three versions of a small service to three local h
 bench: venv tools  ## measure; writes build/bench.json
 	@$(PYTEST) -q -s tests/bench $(ARGS)
 
+.PHONY: test-faults
+test-faults: venv tools  ## a sample of make faults
+	@$(PYTEST) -q tests/faults $(ARGS)
+
 .PHONY: faults
-faults: venv tools  ## kill the controller at ten random moments of deployments to real hosts
-	@FRAISIER_KILL_ROUNDS=10 $(PYTEST) -q -s tests/e2e/test_killed.py $(ARGS)
+faults: venv tools  ## every fault at every boundary, for hours; prints tables, writes build/faults.json
+	@FRAISIER_FAULTS=full FRAISIER_KILL_ROUNDS=10 $(PYTEST) -q -s tests/faults tests/e2e/test_killed.py $(ARGS)
 
 .PHONY: molecule
 molecule: venv tools  ## the scenario of role fraise, on real hosts
