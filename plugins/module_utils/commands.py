@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import selectors
 import shlex
 import signal
@@ -21,28 +20,13 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     ProviderError,
     ProviderUnavailableError,
 )
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import redact_url, shorten, tail
 
 KEPT_BYTES = 65536
 TAIL_CHARACTERS = 4096
 EXIT_POLL_SECONDS = 0.05
 DRAIN_SECONDS = 0.2
 CHUNK = 65536
-USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*@")
-
-
-def redact_userinfo(text):
-    """``text`` with ``user:password@`` of every URL in it replaced by ``***@``."""
-    return USERINFO.sub(r"\1***@", text)
-
-
-def tail(text, characters=TAIL_CHARACTERS):
-    """The last ``characters`` of ``text``, cut at the start of a line where that is possible."""
-    text = text.rstrip()
-    if len(text) <= characters:
-        return text
-    kept = text[-characters:]
-    _first, newline, rest = kept.partition("\n")
-    return rest if newline and rest else kept
 
 
 class CompletedCommand:
@@ -63,7 +47,7 @@ class CompletedCommand:
     @property
     def output(self):
         """Standard error if there is any, else standard output: what explains a failure, at most 4096 characters."""
-        return redact_userinfo(tail(self.stderr) or tail(self.stdout))
+        return tail(redact_url(self.stderr.rstrip() or self.stdout), TAIL_CHARACTERS)
 
 
 class _Tail:
@@ -121,8 +105,7 @@ def run_command(argv, *, timeout, cwd=None, env=None, stdin=None, check=False):
 
 def display(argv, characters=200):
     """``argv`` as a person would type it, without passwords in URLs, at most ``characters`` long."""
-    text = redact_userinfo(" ".join(shlex.quote(word) for word in argv))
-    return text if len(text) <= characters else text[: characters - 3] + "..."
+    return shorten(redact_url(" ".join(shlex.quote(word) for word in argv)), characters)
 
 
 def describe_rc(rc):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import redact_userinfo
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DeploymentTimeoutError,
     NotFoundError,
@@ -17,6 +16,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     ValidationError,
 )
 from ansible_collections.fraisier.deploy.plugins.module_utils.files import write_all
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import redact_url
 
 ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.5
@@ -54,9 +54,9 @@ def check_sha256(name, expected, actual):
     """Raise ValidationError naming both sums when they differ; ``expected`` None passes."""
     if expected is not None and actual != expected:
         raise ValidationError(
-            "Archive {0}: SHA-256 mismatch: expected {1}, got {2}".format(redact_userinfo(name), expected, actual),
+            "Archive {0}: SHA-256 mismatch: expected {1}, got {2}".format(redact_url(name), expected, actual),
             hint="The file is not the one that was meant (built again? a proxy's error page?). Correct source.archive.sha256 or the file.",
-            context={"archive": redact_userinfo(name), "expected_sha256": expected, "actual_sha256": actual},
+            context={"archive": redact_url(name), "expected_sha256": expected, "actual_sha256": actual},
         )
 
 
@@ -89,7 +89,7 @@ def download(url, path, *, headers=None, deadline, max_size, clock=time.monotoni
                 raise
         sleep(pause)
         pause *= 2
-    raise ProviderConnectionError("{0} was never tried".format(redact_userinfo(url)))
+    raise ProviderConnectionError("{0} was never tried".format(redact_url(url)))
 
 
 def _fetch_once(url, path, headers, deadline, max_size, clock):
@@ -97,7 +97,7 @@ def _fetch_once(url, path, headers, deadline, max_size, clock):
     import urllib.error
     import urllib.request
 
-    shown = redact_userinfo(url)
+    shown = redact_url(url)
     address, credentials = _without_userinfo(url)
     request = urllib.request.Request(address, headers={"User-Agent": "fraisier.deploy", "Accept": "*/*"})
     for name, value in dict(credentials, **headers).items():

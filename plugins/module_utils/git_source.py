@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import redact_userinfo, run_command
+from ansible_collections.fraisier.deploy.plugins.module_utils.commands import run_command
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     NotFoundError,
     ProviderConfigurationError,
@@ -17,18 +17,21 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     ValidationError,
 )
 from ansible_collections.fraisier.deploy.plugins.module_utils.files import make_folder, remove_tree, with_disk_words
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import redact_url
 
 FULL_COMMIT = re.compile(r"^(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 SHORT_COMMIT = re.compile(r"^[0-9a-f]{7,63}\Z")
 BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|[/.]\Z|\.lock\Z")
 NETWORK_WORDS = ("could not resolve", "connection", "timed out", "unable to access", "could not read from remote", "network", "early eof", "hung up")
+# Git hands the URL to its helpers as an argument, which every user of the host can read: name and password travel in the environment instead.
+GIT_CREDENTIALS = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$FRAISIER_GIT_USER" "$FRAISIER_GIT_PASSWORD"; }; f'
 REFUSED_WORDS = ("permission denied", "authentication failed", "could not read username", "terminal prompts disabled", "host key verification", "403")
 
 
 def check_git(repo, ref):
     """Raise ValidationError when ``repo`` or ``ref`` is nothing that git may be handed."""
     if not repo or repo.startswith("-") or "\0" in repo or repo.lower().startswith("ext::"):
-        shown = redact_userinfo(repo)
+        shown = redact_url(repo)
         raise ValidationError("source.git.repo: {0!r} is not a repository".format(shown), hint="Give a URL, user@host:path or an absolute path.")
     if not ref or BAD_REF.search(ref):
         raise ValidationError("source.git.ref: {0!r} is not a branch, tag or commit".format(ref), hint="Give its name as git shows it, for example v1.4.2.")
@@ -41,11 +44,12 @@ class GitCache:
         import hashlib
 
         self.repo = repo
-        self.shown = redact_userinfo(repo)
+        self.url, self.credentials = without_password(repo)
+        self.shown = redact_url(repo)
         self.remaining = remaining
         self.local_allowed = local_allowed
         self.folder = folder
-        self.path = os.path.join(folder, hashlib.sha256(repo.encode("utf-8")).hexdigest()[:20] + ".git")
+        self.path = os.path.join(folder, hashlib.sha256(self.url.encode("utf-8")).hexdigest()[:20] + ".git")
 
     def _git(self, *words, check=True):
         environment = {
@@ -56,9 +60,13 @@ class GitCache:
             "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
             "LC_ALL": "C",
         }
+        helper = []
+        if self.credentials:
+            environment["FRAISIER_GIT_USER"], environment["FRAISIER_GIT_PASSWORD"] = self.credentials
+            helper = ["-c", "credential.helper=", "-c", "credential.helper=" + GIT_CREDENTIALS]
         # A submodule of a repository from elsewhere must not read repositories of this host.
         files = "always" if self.local_allowed else "never"
-        argv = ["git", "--git-dir", self.path, "-c", "protocol.file.allow=" + files, *words]
+        argv = ["git", "--git-dir", self.path, "-c", "protocol.file.allow=" + files, *helper, *words]
         try:
             done = run_command(argv, timeout=max(1.0, self.remaining()), env=environment, check=False)
         except ProviderConfigurationError as error:
@@ -128,7 +136,7 @@ class GitCache:
 
     def _remote_names(self, ref):
         """What the repository has by that name: {full name of the ref: object id}."""
-        listing = self._git("ls-remote", "--quiet", "--", self.repo, "refs/tags/" + ref, "refs/tags/" + ref + "^{}", "refs/heads/" + ref, ref).stdout
+        listing = self._git("ls-remote", "--quiet", "--", self.url, "refs/tags/" + ref, "refs/tags/" + ref + "^{}", "refs/heads/" + ref, ref).stdout
         return {name: identifier for identifier, _tab, name in (line.partition("\t") for line in listing.splitlines())}
 
     def _named(self, full, commit, depth):
@@ -170,11 +178,11 @@ class GitCache:
     def _everything(self):
         full = ["--unshallow"] if os.path.exists(os.path.join(self.path, "shallow")) else []
         refspecs = ["+refs/heads/*:refs/fraisier/refs/heads/*", "+refs/tags/*:refs/fraisier/refs/tags/*"]
-        self._git("fetch", "--quiet", "--force", "--no-tags", *full, "--", self.repo, *refspecs)
+        self._git("fetch", "--quiet", "--force", "--no-tags", *full, "--", self.url, *refspecs)
 
     def _fetch(self, depth, refspec):
         shallow = ["--depth", str(depth)] if depth else []
-        self._git("fetch", "--quiet", "--force", "--no-tags", *shallow, "--", self.repo, refspec)
+        self._git("fetch", "--quiet", "--force", "--no-tags", *shallow, "--", self.url, refspec)
 
     def archive(self, commit, path):
         """Write the files of ``commit`` as a tar to ``path``."""
@@ -201,6 +209,19 @@ class GitCache:
                 "source.git: .gitmodules of {0} names {1!r}, which is no submodule there".format(commit, module["path"]), hint="Correct .gitmodules."
             )
         return {"path": module["path"], "url": _resolved(self.repo, module["url"]), "commit": fields[2]}
+
+
+def without_password(repo):
+    """The http(s) URL ``repo`` without its user and password, and those as (user, password); anything else as it is, and None."""
+    scheme, separator, rest = repo.partition("://")
+    authority, slash, path = rest.partition("/")
+    userinfo, _at, host = authority.rpartition("@")
+    user, colon, password = userinfo.partition(":")
+    if not colon or scheme.lower() not in ("http", "https"):
+        return repo, None
+    from urllib.parse import unquote
+
+    return scheme + separator + host + slash + path, (unquote(user), unquote(password))
 
 
 def is_local(repo):

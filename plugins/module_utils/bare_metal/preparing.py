@@ -10,7 +10,7 @@ import stat
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.commands import run_command
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentError, DeploymentTimeoutError, ValidationError
-from ansible_collections.fraisier.deploy.plugins.module_utils.files import forget, make_folder, remove_tree, with_disk_words
+from ansible_collections.fraisier.deploy.plugins.module_utils.files import forget, make_folder, remove_tree, with_disk_words, write_new
 
 KEPT_MODE = 0o755
 
@@ -32,10 +32,14 @@ def owner_ids(owner, group):
     return uid, gid
 
 
-def build(params, folder, layout, version):
-    """Run the build command in ``folder``. A build that fails is the release's fault (DeploymentError), a full disk is not."""
+def build(params, folder, layout, version, scratch):
+    """Run the build command in ``folder``; ``scratch`` is a private folder. A build that fails is the release's fault (DeploymentError), a full disk is not."""
     command = params["build"]
-    argv = ["/bin/sh", "-e", "-c", command] if isinstance(command, str) else list(command)
+    argv = list(command)
+    if isinstance(command, str):  # by a file, for every user of the host can read arguments
+        script = os.path.join(scratch, "build.sh")
+        write_new(script, command.encode("utf-8") + b"\n")
+        argv = ["/bin/sh", "-e", script]
     environment = dict(params.get("environment") or {}, FRAISIER_VERSION=version, FRAISIER_RELEASE_PATH=layout.release(version))
     try:
         done = run_command(argv, timeout=params["build_timeout"], cwd=folder, env=environment)

@@ -10,6 +10,7 @@ import os
 from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.layout import MANIFEST, STAGING_MARK
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.module_utils.files import make_folder
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import redact_url
 
 MOST_SUBMODULES_DEEP = 5
 
@@ -39,7 +40,7 @@ class ArchiveSource:
         self.call = call
         self.src = options["src"]
         self.options = {name: value for name, value in options.items() if value is not None}
-        self.shown = fetch.redact_userinfo(self.src)
+        self.shown = redact_url(self.src)
         self.expected = fetch.normal_sha256(options["sha256"]) if options.get("sha256") else None
         self.path = None
         self.actual = None

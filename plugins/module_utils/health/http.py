@@ -9,14 +9,12 @@ import json
 import re
 import socket
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import redact_userinfo
 from ansible_collections.fraisier.deploy.plugins.module_utils.health.network import Deadline, DeadlineSocket, connect, connect_unix
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import HIDDEN, redact_url, shorten
 
 BODY_BYTES = 65536
 MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
-SECRET_QUERY = re.compile(r"(?i)([?&][^=&#]*(?:token|key|secret|pass|sig|auth|credential)[^=&#]*=)[^&#]*")
-HIDDEN = "***"
 URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 
 
@@ -164,9 +162,9 @@ class HttpCheck:
             return
         text = body[:BODY_BYTES].decode("utf-8", "replace")
         if self.options["body"] and self.options["body"] not in text:
-            raise Unhealthy("the body lacks {0!r}; it begins {1!r}".format(self.options["body"], text[:100]))
+            raise Unhealthy("the body lacks {0!r}; it begins {1!r}".format(self.options["body"], shorten(text, 100)))
         if self.options["body_regex"] and not re.search(self.options["body_regex"], text):
-            raise Unhealthy("the body does not match {0!r}; it begins {1!r}".format(self.options["body_regex"], text[:100]))
+            raise Unhealthy("the body does not match {0!r}; it begins {1!r}".format(self.options["body_regex"], shorten(text, 100)))
         expected = dict(self.options["json"])
         if self.options["version_path"] and version is not None:
             expected[self.options["version_path"]] = version
@@ -179,7 +177,7 @@ class HttpCheck:
         try:
             document = json.loads(text)
         except ValueError:
-            raise Unhealthy("the body is not JSON; it begins {0!r}".format(text[:100])) from None
+            raise Unhealthy("the body is not JSON; it begins {0!r}".format(shorten(text, 100))) from None
         paths = dict(expected)
         if self.options["version_path"]:
             paths.setdefault(self.options["version_path"], ANYTHING)
@@ -188,7 +186,7 @@ class HttpCheck:
             if actual is MISSING:
                 raise Unhealthy("JSON {0} is missing".format(path))
             if wanted is not ANYTHING and not same(actual, wanted):
-                raise Unhealthy("JSON {0} is {1}, wanted {2}".format(path, json.dumps(actual)[:200], json.dumps(wanted, default=str)[:200]))
+                raise Unhealthy("JSON {0} is {1}, wanted {2}".format(path, shorten(json.dumps(actual), 200), shorten(json.dumps(wanted, default=str), 200)))
 
     def _hide(self, message):
         for value in self.options["headers"].values():
@@ -223,11 +221,6 @@ def same(actual, wanted):
 
 def _text(value):
     return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def redact_url(text):
-    """``text`` without user and password in URLs and without the values of query parameters that look secret."""
-    return SECRET_QUERY.sub(r"\1" + HIDDEN, redact_userinfo(text))
 
 
 def describe_os_error(error):

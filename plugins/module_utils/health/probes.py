@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import socket
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import describe_rc, display, run_command, tail
+from ansible_collections.fraisier.deploy.plugins.module_utils.commands import describe_rc, display, run_command
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
 from ansible_collections.fraisier.deploy.plugins.module_utils.health.http import describe_os_error
 from ansible_collections.fraisier.deploy.plugins.module_utils.health.network import Deadline, connect
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import tail
 from ansible_collections.fraisier.deploy.plugins.module_utils.services.systemd import SystemdService
 
 UNIT_SECONDS = 10.0

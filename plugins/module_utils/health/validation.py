@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import re
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import redact_userinfo
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.module_utils.health.options import HEALTH_OPTIONS, LEAVES, QUORUM_OPTIONS
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import redact_url
 
 MAX_DEPTH = 5
 STATUS_RANGE = re.compile(r"^([1-5]\d\d)(?:-([1-5]\d\d))?$")
@@ -158,7 +158,7 @@ def _check_http(options, where):
     except ValueError:
         valid = False
     if not valid or re.search(r"[\x00-\x20\x7f]", url):
-        raise _wrong(where + ".url", redact_userinfo(url), "is not an http or https URL", "Write it whole, such as http://127.0.0.1:8000/health.")
+        raise _wrong(where + ".url", redact_url(url), "is not an http or https URL", "Write it whole, such as http://127.0.0.1:8000/health.")
     options["status"] = _statuses(options["status"], where + ".status")
     _check_timeout(options, where)
     _check_regex(options["body_regex"], where + ".body_regex")

@@ -10,13 +10,14 @@ import os
 import signal
 import time
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import redact_userinfo, tail
+from ansible_collections.fraisier.deploy.plugins.module_utils.commands import TAIL_CHARACTERS
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DeploymentTimeoutError,
     ProviderConfigurationError,
     ProviderError,
     ValidationError,
 )
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import redact_url, tail
 from ansible_collections.fraisier.deploy.plugins.module_utils.services.base import ServiceManager, ServiceStatus
 from ansible_collections.fraisier.deploy.plugins.module_utils.services.identity import ProcessRecord, signal_number
 from ansible_collections.fraisier.deploy.plugins.module_utils.services.spawn import spawn
@@ -118,7 +119,7 @@ class ProcessService(ServiceManager):
                 text = stream.read().decode("utf-8", "replace")
         except OSError:
             return ""
-        return redact_userinfo(tail("\n".join(text.splitlines()[-int(lines) :])))
+        return tail(redact_url("\n".join(text.splitlines()[-int(lines) :])), TAIL_CHARACTERS)
 
     def _stop_signal(self):
         name = self.options.get("stop_signal") or "TERM"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import run_command, tail
+from ansible_collections.fraisier.deploy.plugins.module_utils.commands import TAIL_CHARACTERS, run_command
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DeploymentTimeoutError,
     FraisierError,
@@ -17,6 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     ProviderUnavailableError,
     ValidationError,
 )
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import redact_url, tail
 from ansible_collections.fraisier.deploy.plugins.module_utils.services.base import ServiceManager, ServiceStatus
 
 PROPERTIES = ("ActiveState", "ExecMainStatus", "InvocationID", "LoadState", "MainPID", "NRestarts", "Result", "SubState", "Type")
@@ -100,7 +101,7 @@ class SystemdService(ServiceManager):
             result = run_command(argv, timeout=QUERY_SECONDS, env=self._bus())
         except FraisierError:
             return ""
-        return tail(result.stdout) if result.rc == 0 else ""
+        return tail(redact_url(result.stdout), TAIL_CHARACTERS) if result.rc == 0 else ""
 
     def _job(self, verb, deadline_seconds):
         """Run a job of systemd and wait for its end; whatever goes wrong ends as an error that explains itself."""

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.commands import display, redact_userinfo, run_command, tail
+from ansible_collections.fraisier.deploy.plugins.module_utils.commands import display, run_command
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentTimeoutError, ProviderConfigurationError, ProviderError
 
 
@@ -179,27 +179,6 @@ def test_no_descriptor_is_left_open():
         with pytest.raises(DeploymentTimeoutError):
             run_command(["sleep", "9"], timeout=0.05)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("https://u:p@h/x", "https://***@h/x"),
-        ("git clone ssh://git@h:22/x y", "git clone ssh://***@h:22/x y"),
-        ("https://h/path@2x.png", "https://h/path@2x.png"),
-        ("mail joe@example.org", "mail joe@example.org"),
-        ("a https://t@h b postgresql://u:p%40@h/d", "a https://***@h b postgresql://***@h/d"),
-    ],
-)
-def test_only_the_user_part_of_a_url_is_hidden(text, shown):
-    assert redact_userinfo(text) == shown
-
-
-@given(st.text(max_size=100), st.integers(1, 50))
-def test_a_tail_is_short_and_an_end_of_the_text(text, characters):
-    kept = tail(text, characters)
-    assert len(kept) <= characters
-    assert text.rstrip().endswith(kept)
 
 
 def test_a_command_is_shown_as_it_would_be_typed_and_not_too_long():

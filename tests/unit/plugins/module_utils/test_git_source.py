@@ -5,16 +5,22 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import http.server
 import os
+import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.archives import unpack
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ProviderError, ValidationError
-from ansible_collections.fraisier.deploy.plugins.module_utils.git_source import GitCache, check_git
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ProviderConfigurationError, ProviderError, ValidationError
+from ansible_collections.fraisier.deploy.plugins.module_utils.git_source import GitCache, check_git, without_password
 
 
 class Repository:
@@ -143,3 +149,70 @@ def test_a_repository_from_elsewhere_cannot_reach_repositories_of_this_host(repo
 def test_what_git_could_take_for_an_option_or_a_command_is_refused(repo: str, ref: str) -> None:
     with pytest.raises(ValidationError):
         check_git(repo, ref)
+
+
+class Guarded(http.server.SimpleHTTPRequestHandler):
+    """Serves a bare repository to whoever knows the name and the password."""
+
+    wanted = ""
+
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") == self.wanted:
+            super().do_GET()
+            return
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="git"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_the_password_of_a_url_reaches_the_server_and_no_command_line(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = repository.commit("one")
+    repository.git("clone", "--quiet", "--bare", str(repository.path), str(tmp_path / "web" / "origin.git"))
+    repository.git("--git-dir", str(tmp_path / "web" / "origin.git"), "update-server-info")
+    user, password = "deploy", "p@ss/w:rd%"
+    handler = type("Handler", (Guarded,), {"wanted": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()})
+    real, log = shutil.which("git"), tmp_path / "words"
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "git").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {log}\nexec {real} "$@"\n')
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))  # git's own account of the helpers that it starts
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(tmp_path / "web"))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"127.0.0.1:{server.server_port}/origin.git"
+        deadline = time.monotonic() + 60
+        cache = GitCache(str(tmp_path / "cache"), f"http://{user}:{quote(password, safe='')}@{place}", lambda: deadline - time.monotonic())
+        try:
+            assert cache.commit("main", 0) == commit
+            with pytest.raises(ProviderConfigurationError) as refused:
+                GitCache(str(tmp_path / "other"), f"http://{user}:wrong-word@{place}", lambda: deadline - time.monotonic()).commit("main", 0)
+        finally:
+            server.shutdown()
+    assert text_of(cache, commit, tmp_path) == "one"
+    told = log.read_text() + (tmp_path / "trace").read_text()
+    assert place in told
+    for form in (password, quote(password, safe=""), quote(password), "wrong-word"):
+        assert form not in told
+        assert form not in f"{refused.value} {refused.value.to_dict()}"
+
+
+@pytest.mark.parametrize(
+    ("repo", "url", "credentials"),
+    [
+        ("https://u:p%40@h/x.git", "https://h/x.git", ("u", "p@")),
+        ("https://u:p@x@h/x.git", "https://h/x.git", ("u", "p@x")),
+        ("https://:token@h/x.git", "https://h/x.git", ("", "token")),
+        ("https://joe@h/x.git", "https://joe@h/x.git", None),
+        ("https://h:8080/a@b.git", "https://h:8080/a@b.git", None),
+        ("git@h:x/y.git", "git@h:x/y.git", None),
+        ("ssh://git@h:22/x.git", "ssh://git@h:22/x.git", None),
+        ("/srv/a:b@c", "/srv/a:b@c", None),
+    ],
+)
+def test_only_http_urls_have_a_password_to_take_out(repo: str, url: str, credentials: tuple[str, str] | None) -> None:
+    assert without_password(repo) == (url, credentials)

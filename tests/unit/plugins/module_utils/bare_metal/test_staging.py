@@ -24,6 +24,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     FencedError,
     NotFoundError,
     ProviderConfigurationError,
+    ProviderConnectionError,
     ProviderError,
     ValidationError,
 )
@@ -112,6 +113,21 @@ def test_build_runs_in_the_releases_own_folder_with_its_variables(host: Host) ->
 def test_a_build_given_as_words_uses_no_shell(host: Host) -> None:
     host.stage("1.0", build=["touch", "a b;c"])
     assert (host.root / "releases/1.0/a b;c").exists()
+
+
+def test_a_build_command_is_no_argument_and_is_not_written_down(host: Host) -> None:
+    host.stage("1.0", build="key=hunter2; cat /proc/$$/cmdline > words")
+    release = host.root / "releases" / "1.0"
+    assert b"hunter2" not in (release / "words").read_bytes()
+    assert b"build.sh" in (release / "words").read_bytes()
+    assert "hunter2" not in (release / ".fraisier-release.json").read_text()
+    assert host.leftovers() == []
+
+
+def test_secrets_in_the_url_of_a_source_are_not_told(host: Host) -> None:
+    with pytest.raises(ProviderConnectionError) as caught:
+        host.stage("1.0", source={"archive": {"src": "http://u:hunter2@127.0.0.1:9/1.0.tar.gz?X-Amz-Signature=hunter2"}})
+    assert "hunter2" not in f"{caught.value} {caught.value.to_dict()} {host.warnings}"
 
 
 def test_a_build_that_fails_leaves_nothing_and_says_why(host: Host) -> None:
