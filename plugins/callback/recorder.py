@@ -90,6 +90,8 @@ import os
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.learned import learn
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import secret_values
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.events import RunEvents
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder import Feeder
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import FAULT_VARIABLE
@@ -119,6 +121,7 @@ class CallbackModule(CallbackBase):
         except FraisierError as error:
             os.environ[FAULT_VARIABLE] = str(error)  # Ansible skips a callback that raises: our actions give the reason then
             raise
+        learn(secret_values(settings["store_url"]))
         self._feeder = Feeder(self._events.run, settings)
 
     def _emit(self, event_type, data, host=None):

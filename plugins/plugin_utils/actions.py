@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, ValidationError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_native
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, is_secret_name, secret_values
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import revealed, to_native
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.learned import redactor
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, secret_values
 
 display = Display()
+
+NO_SECRETS = frozenset({"ansible_facts", "ansible_version", "environment", "groups", "hostvars", "omit", "vars"})
+"""Variables of Ansible's own that are large, or all of the others once more."""
 
 
 class FraisierAction(ActionBase):  # type: ignore[misc]
@@ -37,11 +41,22 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
         except FraisierError as error:
             result.update(error.result or {})
             result.update({"failed": True, "msg": f"{error} [{error.code}]", "error": error.to_dict()})
-        if result.get("failed"):
+        except Exception as exception:
+            self._raise_clean(exception, self.redactor(arguments, variables))
+            raise
+        if result.get("failed") or result.get("warnings"):
             # What a host printed on its way down may hold what it was given: nobody else needs it on a terminal, in AWX or in a row.
-            redactor = self.redactor(arguments, variables)
-            result.update({key: redactor.clean(result[key]) for key in ("msg", "error", "exception", "warnings") if key in result})
+            cleaner = self.redactor(arguments, variables)
+            result.update({key: cleaner.clean(result[key]) for key in ("msg", "error", "exception", "warnings") if key in result})
         return result
+
+    @staticmethod
+    def _raise_clean(exception: Exception, cleaner: Redactor) -> None:
+        """Raise in the place of ``exception`` one without the secrets in its text, if it holds any; Ansible prints it."""
+        told = str(exception)
+        if cleaner.text(told) != told:
+            kind = AnsibleConnectionFailure if isinstance(exception, AnsibleConnectionFailure) else AnsibleError
+            raise kind(cleaner.text(told)) from None
 
     def _arguments(self) -> dict[str, Any]:
         """The task's arguments, held against ``SPEC``, with its defaults, as plain values."""
@@ -59,12 +74,9 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
 
     @staticmethod
     def redactor(arguments: dict[str, Any], task_vars: dict[str, Any]) -> Redactor:
-        """A redactor that knows the secrets among the arguments and the host's variables."""
-        known = secret_values(arguments)
-        for name, value in task_vars.items():
-            if is_secret_name(str(name)):
-                known |= secret_values({str(name): to_native(value)})
-        return Redactor(known)
+        """A redactor that knows what the run has learnt, and the secrets among the arguments and the host's variables."""
+        variables = revealed({name: value for name, value in task_vars.items() if name not in NO_SECRETS})
+        return redactor(secret_values(arguments) | secret_values(variables))
 
     @staticmethod
     def say(*lines: str) -> None:

@@ -26,12 +26,14 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.fraisier.deploy.plugins.module_utils import errors
 from ansible_collections.fraisier.deploy.plugins.module_utils.host_program import ANSWER_MARK
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import tail
 from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_native
 
 INLINE_LIMIT = 32 * 1024 * 1024
 PYTHONS = ("python3", "/usr/bin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python")
 SSH_CONNECTION_RC = 255
+SAID_CHARACTERS = 2000
 
 # Runs on the host: read the lengths and the program, keep the program under its digest, hand over to it.
 BOOTSTRAP = r"""
@@ -184,8 +186,8 @@ class HostCall:
             return {"failed": True, "changed": False, "msg": str(error), "error": error.to_dict()}
         if outcome.get("rc") == SSH_CONNECTION_RC and "ssh" in str(self._action._connection.transport):
             raise AnsibleConnectionFailure(str(outcome.get("stderr", "")).strip() or "the connection ended")
-        tail = (str(outcome.get("stderr", "")) or output)[-2000:]
-        message = f"The host gave no answer (exit code {outcome.get('rc')}): {tail.strip()}"
+        said = tail(str(outcome.get("stderr", "")) or output, SAID_CHARACTERS)
+        message = f"The host gave no answer (exit code {outcome.get('rc')}): {said.strip()}"
         error = errors.ProviderError(message, hint="Look at the host's log; run the playbook again", infrastructure=True)
         return {"failed": True, "msg": str(error), "error": error.to_dict()}
 
@@ -200,7 +202,10 @@ class HostCall:
             action._transfer_file(str(archive), remote)
             action._fixup_perms2((action._connection._shell.tmpdir, remote))
             options["source"] = {**options["source"], "archive": {**options["source"]["archive"], "src": remote}}
-        result: dict[str, Any] = action._execute_module(module_name=f"fraisier.deploy.{provider}", module_args=options, task_vars=self._task_vars)
+        # Ansible would log the arguments on the host, and show them with the result: the environment may hold secrets under any name.
+        variables = {**self._task_vars, "ansible_no_target_syslog": True}
+        result: dict[str, Any] = action._execute_module(module_name=f"fraisier.deploy.{provider}", module_args=options, task_vars=variables)
+        result.pop("invocation", None)
         if archive is not None:
             action._remove_tmp_path(action._connection._shell.tmpdir)
         return result

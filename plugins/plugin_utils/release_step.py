@@ -60,14 +60,15 @@ class ReleaseStep(FraisierAction):
         except BaseException as exception:  # a task's time-out is no Exception, and the host may have done its work all the same
             call("outcome", **report, **redactor.clean(_failure(exception)))
             raise
-        drift = call("outcome", **report, **redactor.clean(_outcome(result))).get("drift")
+        cleaned: dict[str, Any] = redactor.clean(result)
+        drift = call("outcome", **report, **_outcome(cleaned)).get("drift")
         if drift:
             self.say(drift_line(host, drift))
-        result.update(step=step, check_mode=bool(self._task.check_mode))
-        code = (result.get("error") or {}).get("code") if result.get("failed") else None
+        cleaned.update(step=step, check_mode=bool(self._task.check_mode))
+        code = (cleaned.get("error") or {}).get("code") if cleaned.get("failed") else None
         if code:
-            result["msg"] = f"{result.get('msg', '')} [{code}]"
-        return result
+            cleaned["msg"] = f"{cleaned.get('msg', '')} [{code}]"
+        return cleaned
 
     def _stage(self, provider: str, options: dict[str, Any], task_vars: dict[str, Any], hold: Callable[[str | None], None]) -> dict[str, Any]:
         """Stage what ``hold``, given the digest that is known here, lets pass.

@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import PlanDriftedError, ValidationError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, is_secret_name
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.names import is_secret_name
+
+if TYPE_CHECKING:
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor
 
 FORMAT = 1
 SHORTEST_PREFIX = 12

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import socket
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ansible.errors import AnsibleError
+
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_native
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, secret_values
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import revealed
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.learned import learn, redactor
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import secret_values
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import to_json
 
 MESSAGE_LIMIT = 1000
@@ -37,7 +41,7 @@ class RunEvents:
         self._task: dict[str, Any] = {}
         self._of_task = "{"
         self._started: dict[tuple[str, str], float] = {}
-        self._redactor = Redactor()
+        self._current: Any = None
 
     def playbook_started(self, playbook: Any) -> None:
         """Who runs what, where."""
@@ -48,28 +52,45 @@ class RunEvents:
         # ansible-runner's callback, which hears of a batch before us, gives the play of each later batch the id <id>_<number>.
         identifier = str(play._uuid).partition("_")[0]
         self._batches[identifier] = self._batches.get(identifier, 0) + 1
+        self._current = play
+        if self._batches[identifier] == 1:
+            learn(secret_values(revealed(play.get_vars())))
         if len(self._batches) == 1:
             self._learn_secrets(play)
         self._play = {"play": identifier, "batch": self._batches[identifier]}
-        self._emit("play.started", {**self._play, "name": self._redactor.text(play.get_name().strip())})
+        self._emit("play.started", {**self._play, "name": redactor().text(play.get_name().strip())})
 
     def _learn_secrets(self, play: Any) -> None:
         manager = play.get_variable_manager()
         inventory = manager._inventory
-        known = secret_values(to_native(dict(manager.extra_vars)))
+        known = secret_values(revealed(manager.extra_vars))
         for group in inventory.groups.values():
-            known |= secret_values(to_native(dict(group.get_vars())))
+            known |= secret_values(revealed(group.get_vars()))
         for host in inventory.get_hosts(ignore_limits=True, ignore_restrictions=True):
-            known |= secret_values(to_native(dict(host.vars)))
+            known |= secret_values(revealed(host.vars))
         # Files of group_vars come from plugins, so only a host's whole set of variables shows them: one host of each group is asked.
         asked = {group.hosts[0] for group in inventory.groups.values() if group.hosts}
         for host in sorted(asked, key=str)[:MOST_HOSTS_ASKED]:
-            known |= secret_values(to_native(dict(manager.get_vars(play=play, host=host, include_hostvars=False))))
-        self._redactor = Redactor(known)
+            known |= secret_values(revealed(manager.get_vars(play=play, host=host, include_hostvars=False)))
+        learn(known)
+
+    def _message(self, result: Any) -> str:
+        """The message of a failed task. Whatever this host has by now (its own files, facts that were set, the result) may have secrets in it."""
+        task = result.task
+        if task.no_log:
+            return "no_log is set"
+        # Our own actions have done this already, with the same variables.
+        if self._current is not None and not str(task.action).startswith("fraisier.deploy."):
+            with contextlib.suppress(AnsibleError):  # variables that cannot be had: the task was without them too
+                variables = self._current.get_variable_manager().get_vars(play=self._current, host=result.host, task=task, include_hostvars=False)
+                known = revealed(variables)
+                learn(secret_values(known) | secret_values(revealed(task.args), known))
+        learn(secret_values(revealed(result.result)))
+        return redactor().text(str(result.result.get("msg", "")))[:MESSAGE_LIMIT]
 
     def task_started(self, task: Any) -> None:
         """Remember the task; results name it."""
-        self._task = {"task": str(task._uuid), "name": self._redactor.text(str(task.get_name())), "action": str(task.action)}
+        self._task = {"task": str(task._uuid), "name": redactor().text(str(task.get_name())), "action": str(task.action)}
         self._of_task = self._open_object(self._task)
 
     def _open_object(self, task: dict[str, Any]) -> str:
@@ -86,15 +107,15 @@ class RunEvents:
         identifier = task._uuid
         common = self._of_task
         if self._task.get("task") != identifier:
-            common = self._open_object({"task": identifier, "name": self._redactor.text(str(task.get_name())), "action": str(task.action)})
+            common = self._open_object({"task": identifier, "name": redactor().text(str(task.get_name())), "action": str(task.action)})
         changed = "true" if result.is_changed() else "false"  # result.result would copy all of it
         started = self._started.pop((host, identifier), None)
         duration = "" if started is None else f',"duration":{self._clock() - started:.6f}'
         details: dict[str, Any] = {}
         if task.delegate_to:
-            details["delegated_to"] = self._redactor.text(str(task.delegate_to))
+            details["delegated_to"] = redactor().text(str(task.delegate_to))
         if outcome in ("failed", "unreachable"):
-            details["message"] = "no_log is set" if task.no_log else self._redactor.text(str(result.result.get("msg", "")))[:MESSAGE_LIMIT]
+            details["message"] = self._message(result)
             details["ignored"] = bool(task.ignore_errors if outcome == "failed" else task.ignore_unreachable)
         more = f",{to_json(details)[1:-1]}" if details else ""
         self._emit(f"task.{outcome}", f'{common},"changed":{changed}{duration}{more}}}', host)

@@ -42,6 +42,8 @@ def parse_url(text: str) -> URL:
     url = url.set(drivername=driver)
     if driver.startswith("sqlite"):
         return url.set(database=str(_sqlite_path(url)))
+    if "@" in f"{url.host}{url.database}":
+        raise ConfigurationError("The store's URL has an @ too many", hint="In user and password write %40 for @, %2F for / and %3A for :. " + FORMS)
     if not url.database:
         raise ConfigurationError(f"The store's URL names no database: {describe(url)}", hint=FORMS)
     return url

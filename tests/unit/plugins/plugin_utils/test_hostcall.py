@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.constants import config
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.fraisier.deploy.plugins.module_utils import errors
@@ -122,3 +123,17 @@ def test_a_host_that_cannot_answer_is_a_failure_with_a_remedy(outcome: dict[str,
     assert result["error"]["hint"]
     for word in words:
         assert word in result["msg"]
+
+
+def test_the_ordinary_way_leaves_the_arguments_neither_in_the_host_s_log_nor_in_the_result() -> None:
+    called: dict[str, Any] = {}
+
+    def execute(**asked: Any) -> dict[str, Any]:
+        called.update(asked)
+        return {"changed": True, "invocation": {"module_args": asked["module_args"]}}
+
+    options = {"path": "/srv/shop", "environment": {"PLAIN": "hunter2"}}
+    result = HostCall(SimpleNamespace(_execute_module=execute), {"ansible_user": "deploy"})._as_module("bare_metal", options, None)
+    assert result == {"changed": True}
+    assert called["task_vars"] == {"ansible_user": "deploy", "ansible_no_target_syslog": True}
+    assert config.get_config_value("DEFAULT_NO_TARGET_SYSLOG", variables=called["task_vars"]) is True
