@@ -47,7 +47,7 @@ class MysqlBackups:
         """The dumping and the running program: the server's own kind first."""
         if self._mariadb is None:
             try:
-                with opened(self.url, self.time_limit) as engine, engine.connect() as connection:
+                with opened(self.url) as engine, engine.connect() as connection:
                     self._mariadb = bool(connection.dialect.is_mariadb)  # type: ignore[attr-defined]
             except SQLAlchemyError as error:
                 raise translate(error, self.url, "asking for its kind") from None
@@ -75,7 +75,7 @@ class MysqlBackups:
 
     def _held(self) -> Contents:
         try:
-            with opened(self.url, self.time_limit) as engine, engine.connect() as connection:
+            with opened(self.url) as engine, engine.connect() as connection:
                 return contents_of(connection)
         except SQLAlchemyError as error:
             raise translate(error, self.url, "counting rows") from None
@@ -103,7 +103,7 @@ class MysqlBackups:
 
     def scratch(self, path: Path, folder: Path) -> AbstractContextManager[URL | None]:
         """The backup in a database of its own; nothing when this user may not create one."""
-        return scratch_database(self.url, self.time_limit, self.notes, lambda place: self.load(place, path, folder))
+        return scratch_database(self.url, self.notes, lambda place: self.load(place, path, folder))
 
     def load(self, url: URL, path: Path, folder: Path) -> None:
         """Run what the backup holds in an empty database."""
@@ -124,7 +124,7 @@ class MysqlBackups:
     def clear(self) -> None:
         """Remove every table and view of a store from the real database."""
         try:
-            with opened(self.url, self.time_limit) as engine, engine.connect() as connection:
+            with opened(self.url) as engine, engine.connect() as connection:
                 tables, views = _tables(connection, "BASE TABLE"), _tables(connection, "VIEW")
                 for kind, names in (("VIEW", views), ("TABLE", tables)):
                     connection.exec_driver_sql("SET foreign_key_checks = 0")
@@ -140,9 +140,9 @@ class MysqlBackups:
         """
         try:
             with (
-                scratch_database(self.url, self.time_limit, self.notes) as attic,
-                opened(self.url, self.time_limit) as live,
-                opened(prepared, self.time_limit) as new,
+                scratch_database(self.url, self.notes) as attic,
+                opened(self.url) as live,
+                opened(prepared) as new,
             ):
                 if attic is None:
                     raise DatabaseError("This user may create no database", hint="Grant it the right to create databases for the restore")

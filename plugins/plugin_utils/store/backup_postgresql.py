@@ -65,7 +65,7 @@ class PostgresqlBackups:
     def dump(self, target: Path, folder: Path) -> Contents:
         """Write the store to ``target``; what it held in the very snapshot that was written."""
         try:
-            with opened(self.url, self.time_limit) as engine, engine.connect() as connection:
+            with opened(self.url) as engine, engine.connect() as connection:
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
                 # This transaction only waits while pg_dump works on its snapshot.
                 connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
@@ -98,7 +98,7 @@ class PostgresqlBackups:
 
     def scratch(self, path: Path, folder: Path) -> AbstractContextManager[URL | None]:
         """The backup in a database of its own; nothing when this role may not create one."""
-        return scratch_database(self.url, self.time_limit, self.notes, lambda place: self._load(place, path, folder))
+        return scratch_database(self.url, self.notes, lambda place: self._load(place, path, folder))
 
     def _load(self, url: URL, path: Path, folder: Path) -> None:
         with private_folder() as secret:
@@ -127,7 +127,7 @@ class PostgresqlBackups:
 
     def raising_tokens(self, floor: int) -> str:
         """The statement that raises every token of a restored store to ``floor`` and frees its locks, for :meth:`replace`."""
-        with opened(self.url, self.time_limit) as engine, engine.connect() as connection:
+        with opened(self.url) as engine, engine.connect() as connection:
             schema = _schema(connection)
         freed = "released_at = CASE WHEN owner IS NULL THEN released_at ELSE COALESCE(released_at, clock_timestamp()) END"
         return f"UPDATE {schema}.tb_lock SET token = GREATEST(token, {int(floor)}), {freed};\n"

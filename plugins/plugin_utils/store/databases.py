@@ -24,9 +24,9 @@ NAME_LIMIT = 63
 
 
 @contextmanager
-def opened(url: URL, time_limit: float) -> Iterator[Engine]:
+def opened(url: URL) -> Iterator[Engine]:
     """An engine for work that takes longer than the statements of a deployment."""
-    engine = make_engine(url, timeout=min(STATEMENT_SECONDS, time_limit))
+    engine = make_engine(url, timeout=STATEMENT_SECONDS)
     try:
         yield engine
     finally:
@@ -54,13 +54,13 @@ def scratch_name(url: URL) -> str:
 
 
 @contextmanager
-def scratch_database(url: URL, time_limit: float, notes: list[str], fill: Callable[[URL], None] | None = None) -> Iterator[URL | None]:
+def scratch_database(url: URL, notes: list[str], fill: Callable[[URL], None] | None = None) -> Iterator[URL | None]:
     """A database beside that of ``url``, filled by ``fill``, dropped at the end (or named in ``notes``); nothing when this user may not create one."""
     postgresql = url.get_backend_name() == "postgresql"
     name = scratch_name(url)
     making = f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'" if postgresql else f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"
     dropping = f'DROP DATABASE IF EXISTS "{name}"' if postgresql else f"DROP DATABASE IF EXISTS `{name}`"
-    with opened(url, time_limit) as engine:
+    with opened(url) as engine:
         try:
             run_alone(engine, making)
         except SQLAlchemyError as error:

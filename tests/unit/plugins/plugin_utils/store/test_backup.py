@@ -303,7 +303,7 @@ def test_a_backup_of_an_older_schema_is_migrated_before_it_takes_the_place(store
     else:
         from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.databases import scratch_database
 
-        with scratch_database(url, LIMIT, []) as old:
+        with scratch_database(url, []) as old:
             _make_old(old)
             text_url = old.set(drivername=old.get_backend_name()).render_as_string(hide_password=False)
             back_up(text_url, path, verify=True, replace=False, time_limit=LIMIT, by="on-call", check=False)
@@ -319,7 +319,7 @@ def _make_old(url: Any) -> None:
     """An empty store of the first schema."""
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.databases import opened
 
-    with opened(url, LIMIT) as engine, engine.connect() as connection, connection.begin():
+    with opened(url) as engine, engine.connect() as connection, connection.begin():
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
