@@ -167,6 +167,8 @@ def test_a_restored_store_is_what_it_was_and_says_that_it_was_restored(store: St
     assert answer["lost"] == told.data["lost"] == ["quarantine shop_api:production:1.2"]
     Run(store, version="1.3").done()
     assert names(store) == ["1.3", "1.1", "1.0"]
+    assert store.audit.verify()["ok"]
+    assert [row["actor"] for row in store.audit.latest(100) if row["event"] == "store.restored"] == ["on-call"]
 
 
 def test_no_token_after_a_restore_is_as_low_as_one_that_a_host_may_have_seen(store: Store, backup: Path) -> None:
