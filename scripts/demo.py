@@ -158,6 +158,8 @@ def demo() -> bool:
         stop_services()
         alone.close()
     say(f"\nDone in {time.monotonic() - began:.0f} s. The services are stopped; look at build/demo: hosts/, store.db.")
+    say("1.2.0 was taken back, so hello is LOCKED in demo until a person looks, and 1.2.0 is QUARANTINED there (below the table of status above).")
+    say("That person goes on with: ansible-playbook fraisier.deploy.unlock -e fraise=hello -e \"reason='1.2.0 was bad'\"")
     say("Try next: read inventories/demo, then put your own service into an inventory as README.md shows.")
     return all(fine)
 

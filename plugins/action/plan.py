@@ -24,4 +24,5 @@ class ActionModule(FraisierAction):
         if arguments["show"]:
             self.say(*lines)
         # A plan is a row of ours and changes no host.
-        return {"changed": False, "plan": plan["hash"], "document": plan["document"], "expected_seconds": plan["expected_seconds"], "lines": lines}
+        told = {key: plan[key] for key in ("document", "expected_seconds", "obstacles")}
+        return {"changed": False, "plan": plan["hash"], **told, "lines": lines}

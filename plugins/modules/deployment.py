@@ -95,6 +95,7 @@ options:
     description:
       - Seconds to wait for the lock while another deployment holds it.
       - A recovery waits by itself until the lease of the holder ends, for that of a dead one is not renewed.
+      - A lock that a person or an undo has placed is not waited for.
     type: int
     default: 0
   plan:
@@ -117,6 +118,27 @@ options:
       - With O(kind=recover), whether to finish or to undo what was cut off. By default the safer one, told with its reason.
     type: str
     choices: [finish, undo]
+  override:
+    description:
+      - Why a lock, a freeze or a quarantine does not count this time. It is recorded with what it passed.
+      - A success lifts the quarantine of the release.
+    type: str
+  lock_after_undo:
+    description: Whether an undo locks the service in its environment until a person unlocks it.
+    type: bool
+    default: true
+  undo_limit:
+    description: How many undos in a row stop deployments until a person unlocks them, V(0) for never.
+    type: int
+    default: 3
+  freezes:
+    description:
+      - Windows in which the service is not deployed, a list. A rollback is never frozen.
+      - Each has C(name), C(reason) and C(timezone) (a name of the IANA database), and C(from) and C(to) as ISO 8601, or C(cron) (five fields) and C(hours).
+    type: raw
+  environment_freezes:
+    description: The same for every service of the environment.
+    type: raw
 """
 
 EXAMPLES = r"""

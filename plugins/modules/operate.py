@@ -33,9 +33,11 @@ options:
       - V(promote) skips the current wait, a pause or the time between two batches.
       - V(abort) ends the deployment.
       - V(approve) stands behind a plan (O(plan)), or takes its approvals back.
+      - V(lock) refuses deployments of the service, or of every service of the environment when no service is named, until V(unlock) or until it expires.
+      - V(unlock) lifts the locks of the service, those that undos have placed too, or the locks of the whole environment when no service is named.
     type: str
     required: true
-    choices: [abort, approve, pause, promote, resume]
+    choices: [abort, approve, lock, pause, promote, resume, unlock]
   fraise:
     description: The service.
     type: str
@@ -49,15 +51,17 @@ options:
     description:
       - Of V(verb=abort) V(undo), the default, to bring every host that changed back, or V(leave) to leave the hosts as they are.
       - Of V(verb=approve) V(give), the default, or V(revoke), which takes back every approval in force, whoever gave it.
+      - Of V(verb=unlock) the one lock to lift, by its name. By default all of them.
       - Of V(verb=pause) what follows when it expires, V(resume), the default, or V(abort), which undoes.
     type: str
   reason:
-    description: Why. Required for V(verb=abort).
+    description: Why. Required for V(verb=abort), V(verb=lock) and V(verb=unlock).
     type: str
   expires:
     description:
       - Of V(verb=pause) the seconds after which it ends by itself. Required there, for every pause ends.
       - Of V(verb=approve) the seconds that the approval lasts, by default a day.
+      - Of V(verb=lock) the seconds after which it ends by itself, by default never.
     type: float
   override:
     description: Why a rule that stands in the way does not count this time.
@@ -82,6 +86,13 @@ EXAMPLES = r"""
     plan: 3f0c5b6d1e2a
     reason: Tested in staging
     expires: 14400
+
+- name: Let nothing be deployed until somebody unlocks
+  fraisier.deploy.operate:
+    verb: lock
+    fraise: shop_api
+    fraise_environment: production
+    reason: The database is being moved
 """
 
 RETURN = r"""
@@ -117,6 +128,20 @@ outcome:
   description: What became of it.
   returned: when a command was written
   type: str
+hold:
+  description: The name of the lock that was placed.
+  returned: with lock
+  type: str
+holds:
+  description: The names of the locks that were lifted.
+  returned: with unlock
+  type: list
+  elements: str
+left:
+  description: The names of the locks that still stop deployments there.
+  returned: with unlock
+  type: list
+  elements: str
 error:
   description: The error with its code, category, message and hint.
   returned: on failure

@@ -58,6 +58,11 @@ expected_seconds:
   returned: success
   type: float
   sample: 42.5
+obstacles:
+  description: What would refuse the plan if it was applied now, such as a lock, a freeze or a quarantine. Each has C(code) and C(what).
+  returned: success
+  type: list
+  elements: dict
 lines:
   description: The plan as a table, a line each.
   returned: success

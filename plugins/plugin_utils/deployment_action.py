@@ -30,7 +30,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recovery_action import decided, undo_plan_lines, until_lease_ends
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import one_line, who
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 STRATEGIES = ("rolling",)
@@ -79,6 +79,11 @@ class DeploymentAction(FraisierAction):
         "approvals": {"type": "int", "default": 0},
         "approve_own": {"type": "bool", "default": False},
         "recover": {"type": "str", "choices": ["finish", "undo"]},
+        "override": {"type": "str"},
+        "lock_after_undo": {"type": "bool", "default": True},
+        "undo_limit": {"type": "int", "default": 3},
+        "freezes": {"type": "raw"},
+        "environment_freezes": {"type": "raw"},
     }
     _requires_connection = False
 
@@ -106,6 +111,9 @@ class DeploymentAction(FraisierAction):
             "user": who(task_vars, getpass.getuser(), socket.gethostname()),
             "owner_name": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getppid()})",
             "check": bool(self._task.check_mode),
+            "override": redactor.text(one_line(arguments.get("override"))),
+            "options": {key: arguments[key] for key in ("lock_after_undo", "undo_limit")},
+            **{key: arguments.get(key) for key in ("freezes", "environment_freezes")},
         }
         answer = self._ask_until(request, arguments["wait"])
         deployment = answer["deployment"]
@@ -134,7 +142,8 @@ class DeploymentAction(FraisierAction):
                     wait = until_lease_ends(error)
                     deadline += wait
                 left = deadline - time.monotonic()
-                if left <= 0:
+                # A hold ends when a person lifts it: nobody sits there and waits for that.
+                if left <= 0 or error.context.get("hold"):
                     raise
                 if not told:
                     self.say(f"{error.message}; waiting up to {wait} s")
@@ -151,6 +160,10 @@ class DeploymentAction(FraisierAction):
         self.say(*lines)
         told = {key: answer[key] for key in ("status", "reason")}
         hosts = {name: {**host, "error": _brief(host["error"])} for name, host in answer["hosts"].items()}
+        if answer.get("refusal"):
+            refusal = to_error(answer["refusal"])
+            refusal.result = {**told, "hosts": hosts}
+            raise refusal
         if self._task.check_mode:
             failed = [name for name, host in hosts.items() if host["state"] in ("failed", "unreachable") and name not in answer.get("left_out", ())]
             if answer.get("drift"):

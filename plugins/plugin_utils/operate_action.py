@@ -22,7 +22,7 @@ class OperateAction(FraisierAction):
     """The action ``operate``: runs once, on the controller, with no connection."""
 
     SPEC = {
-        "verb": {"type": "str", "required": True, "choices": ["abort", "approve", "pause", "promote", "resume"]},
+        "verb": {"type": "str", "required": True, "choices": ["abort", "approve", "lock", "pause", "promote", "resume", "unlock"]},
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
         "deployment": {"type": "str"},

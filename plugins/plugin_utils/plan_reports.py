@@ -39,6 +39,7 @@ def plan_report(plan: Mapping[str, Any]) -> list[str]:
         lines.append(f"What {document['version']} holds is not known before it is fetched, on {len(unknown)} hosts: give source.archive.sha256, or a tag")
     lines.append(_expectation(plan.get("expected_seconds")))
     lines += _story(plan) + _approval_lines(plan)
+    lines += [f"In its way now: {obstacle['what']} [{obstacle['code']}]" for obstacle in plan.get("obstacles") or []]
     lines.append(f"Hash: {plan['hash']}")
     return lines
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import REMEDY, brief
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.hold_reports import held_word, hold_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import steps_to_run
 
 DEPLOYMENT_KEYS = (
@@ -22,6 +23,7 @@ DEPLOYMENT_KEYS = (
     "status",
     "status_reason",
     "reason",
+    "override_reason",
     "user_name",
     "owner_name",
     "started_at",
@@ -135,8 +137,9 @@ def _history(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]:
+    held = hold_lines(answer.get("holds") or [], answer.get("quarantines") or [])
     if not answer["status"]:
-        return ["No deployments in the store"]
+        return ["No deployments in the store", *held]
     cells = [
         (
             row["fraise"],
@@ -145,7 +148,7 @@ def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]
             f"{row['hosts_on_version']} of {row['hosts_total']}",
             moment(row["deployed_at"]),
             f"{row['last_version']} {row['last_status']}",
-            row["lock_owner_name"] if row["locked"] else None,
+            row["lock_owner_name"] if row["locked"] else held_word(row, answer.get("holds") or []),
         )
         for row in answer["status"]
     ]
@@ -160,7 +163,7 @@ def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]
         rows = [[*row, *words[:width]] for row, words in zip(rows, told, strict=True)]
     owed = [(row["fraise"], row["environment"], row["host"], row["version"], moment(row["since"]), brief(row["reason"])) for row in answer.get("owed") or []]
     debts = ["", *table(("FRAISE", "ENVIRONMENT", "HOST", "OWES", "SINCE (UTC)", "WHY"), owed), REMEDY] if owed else []
-    return [*lines, "", *table(head, rows), *debts]
+    return [*lines, "", *table(head, rows), *debts, *held]
 
 
 def _answered(row: dict[str, Any], answers: dict[str, Any], fleet: str | None) -> tuple[str, str, str]:

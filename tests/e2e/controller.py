@@ -20,6 +20,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLAYBOOK_SECONDS = 240
+UNDO_LEAVES_NO_LOCK: dict[str, Any] = {"fraise_lock_after_undo": False, "fraise_undo_limit": 0}
+"""Group variables of fleets on which one test after another is undone; tests/e2e/test_admission.py is about the locks."""
 
 
 @dataclass(frozen=True)

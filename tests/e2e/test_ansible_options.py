@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.controller import CHECKOUT, Controller, Run
+from tests.e2e.controller import CHECKOUT, UNDO_LEAVES_NO_LOCK, Controller, Run
 from tests.e2e.local_fleet import LocalFleet
 from tests.e2e.observation import answers, rows, run_words, steps, tree_of, wait_for, with_playbook
 
@@ -27,7 +27,7 @@ NUMBERS = itertools.count(1)
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFleet]:
     """Three hosts that serve a first version."""
     folder = tmp_path_factory.mktemp("options")
-    fleet = LocalFleet(folder, NAMES, f"sqlite:///{folder}/store.db", fraise_min_healthy=0.1, rolling_batches=[1, 2])
+    fleet = LocalFleet(folder, NAMES, f"sqlite:///{folder}/store.db", fraise_min_healthy=0.1, rolling_batches=[1, 2], **UNDO_LEAVES_NO_LOCK)
     try:
         assert deployed(fleet).code == 0
         yield fleet

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.controller import Run
+from tests.e2e.controller import UNDO_LEAVES_NO_LOCK, Run
 from tests.e2e.local_fleet import LocalFleet, free_ports
 from tests.e2e.observation import answers, steps, tree_of
 
@@ -69,6 +69,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFleet]:
         fraise_timeout="{{ fault.timeout | default(5) }}",
         rolling_batches=["100%"],
         fraise_min_healthy=0.1,
+        **UNDO_LEAVES_NO_LOCK,
     )
     for version in (STABLE, NEXT):
         fleet.release(version)

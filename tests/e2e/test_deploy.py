@@ -71,6 +71,13 @@ def test_a_version_that_is_unhealthy_on_the_second_batch_is_undone_on_all_hosts(
     assert latest["error_code"] == "HEALTH_CHECK_FAILED"
 
 
+def test_the_undo_locks_the_fraise_until_a_person_unlocks_it(shop: RealFleet) -> None:
+    refused = shop.controller.deploy("shop_api", "2.0.0")
+    assert (refused.code, "[DEPLOYMENT_LOCKED]" in refused.output) == (2, True), refused.output
+    unlocked = shop.controller.run("unlock", fraise="shop_api", reason="3.0.0 was bad, nothing else")
+    assert unlocked.code == 0, unlocked.output
+
+
 def test_status_agrees_with_what_the_hosts_answer(shop: RealFleet) -> None:
     run = shop.controller.run("status", fraise="shop_api")
     assert run.code == 0, run.output

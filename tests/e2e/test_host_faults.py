@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.controller import UNDO_LEAVES_NO_LOCK
 from tests.e2e.real_fleet import ROOT, RealFleet
 from tests.testbed.application import install_service
 from tests.testbed.hosts import Host
@@ -18,7 +19,7 @@ from tests.testbed.hosts import Host
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, hosts: list[Host]) -> Iterator[RealFleet]:
     folder = tmp_path_factory.mktemp("faults")
-    fleet = RealFleet(folder, hosts, f"sqlite:///{folder}/store.db", rolling_batches=[1, 2])
+    fleet = RealFleet(folder, hosts, f"sqlite:///{folder}/store.db", rolling_batches=[1, 2], **UNDO_LEAVES_NO_LOCK)
     # a host that is switched off must be noticed before the test's patience ends
     fleet.controller.settings["ANSIBLE_SSH_ARGS"] = (
         "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=1 -o ServerAliveCountMax=3 -o ConnectTimeout=3"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.controller import UNDO_LEAVES_NO_LOCK
 from tests.e2e.real_fleet import RealFleet
 from tests.testbed.hosts import Host
 
@@ -25,7 +26,7 @@ ROUNDS = int(os.environ.get("FRAISIER_KILL_ROUNDS", "3"))
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, hosts: list[Host]) -> Iterator[RealFleet]:
     folder = tmp_path_factory.mktemp("killed")
-    fleet = RealFleet(folder, hosts, f"sqlite:///{folder}/store.db", rolling_batches=[1, 2])
+    fleet = RealFleet(folder, hosts, f"sqlite:///{folder}/store.db", rolling_batches=[1, 2], **UNDO_LEAVES_NO_LOCK)
     fleet.controller.settings.update({"FRAISIER_LEASE_SECONDS": str(LEASE), "FRAISIER_HEARTBEAT_SECONDS": "1"})
     fleet.release("1.0.0")
     run = fleet.controller.deploy("shop_api", "1.0.0")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.controller import Run
+from tests.e2e.controller import UNDO_LEAVES_NO_LOCK, Run
 from tests.e2e.local_fleet import LocalFleet
 from tests.e2e.observation import answers, children, events, steps, wait_for
 
@@ -99,7 +99,7 @@ SAFER = {"while it is staged": "undo", "in the first batch": "finish", HOST_TOO:
 
 
 def make(folder: Path, url: str) -> Shop:
-    fleet = LocalFleet(folder, NAMES, url, rolling_batches=[1], fraise_min_healthy=0.6)
+    fleet = LocalFleet(folder, NAMES, url, rolling_batches=[1], fraise_min_healthy=0.6, **UNDO_LEAVES_NO_LOCK)
     fleet.controller.settings.update({"FRAISIER_LEASE_SECONDS": str(LEASE), "FRAISIER_HEARTBEAT_SECONDS": "1"})
     fleet.release("1.0")
     run = fleet.controller.deploy("shop_api", "1.0")

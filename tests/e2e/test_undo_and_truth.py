@@ -59,10 +59,12 @@ def test_a_first_deployment_that_fails_leaves_nothing_serving_and_nothing_called
     assert shop.controller.latest()["status"] == "rolled_back"
     status = shop.controller.run("status", fraise="shop_api").output
     assert "nothing" in status
-    assert " 1.0 " not in status.split("AGREES")[1], status
-    # and a later failure brings nothing of it back
+    assert " 1.0 " not in status.split("AGREES")[1].split("LOCKED")[0], status
+    # and a later failure, once a person has unlocked, brings nothing of it back
     shop.release("2.0")
+    assert shop.controller.run("unlock", fraise="shop_api", reason="once more").code == 0
     assert shop.controller.deploy("shop_api", "2.0").code != 0
+    assert (len(shop.controller.history()), shop.controller.latest()["status"]) == (2, "rolled_back")
     assert set(answering(shop).values()) == {None}
 
 

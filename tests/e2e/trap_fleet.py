@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.controller import Controller, Run
+from tests.e2e.controller import UNDO_LEAVES_NO_LOCK, Controller, Run
 from tests.e2e.local_fleet import LocalFleet, free_ports
 from tests.e2e.observation import answers, steps
 from tests.testbed.application import build_release
@@ -66,6 +66,7 @@ class TrapFleet:
             ansible_host="127.0.0.1",
             ansible_port=free_ports(1)[0],
             ansible_ssh_common_args="-o ConnectTimeout=2 -o BatchMode=yes",
+            **UNDO_LEAVES_NO_LOCK,
         )
 
     @property

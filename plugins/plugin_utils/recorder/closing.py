@@ -32,6 +32,7 @@ def closing_answer(current: OpenDeployment, status: str, reason: str) -> dict[st
         "owed": at_close(current, status)["owed"],
         "lease_lost": progress.lease_lost,
         "recovery": recovery.how if recovery else None,
+        "refusal": current.admission.refusal.to_dict() if current.admission.refusal else None,
     }
 
 
@@ -44,7 +45,7 @@ def closing_data(current: OpenDeployment, status: str, reason: str) -> dict[str,
     return {
         "status": status,
         "reason": reason,
-        "error": errors[0] if errors and status != "success" else None,
+        **current.admission.closing(status, reason, errors, current.progress, current.checks),
         "finished_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "token": lease.token if lease else None,
         "owner": lease.owner if lease else None,

@@ -15,6 +15,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits, bake_seconds
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts import catchup, empty_plan, owes, unreachable_budget
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import Takeover, look_back, to_recover
@@ -31,6 +32,7 @@ class OpenDeployment:
     progress: Progress
     identity: Opened | None
     lease: Lease | None
+    admission: Admission
     closed: bool = False
     batches_seen: int = 0
     owes: bool = True
@@ -42,7 +44,7 @@ class OpenDeployment:
     waits: Waits = field(default_factory=Waits)
 
 
-def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float) -> dict[str, Any]:
+def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float, admission: Admission) -> dict[str, Any]:
     """In the store's thread: find the version of a rollback, plan, and (but for check mode) take the lock and write the deployment."""
     fraise, environment = request["fraise"], request["environment"]
     applied = chosen_plan(store, request)
@@ -62,6 +64,9 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
             raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
         version = rollback_target(store, fraise, environment)
     takeover = takeover or look_back(store, request, hosts, version)
+    admission.version = version
+    # Before the lock is asked for: whoever would wait for it is told at once, and check mode is told, too.
+    admission.judge(store.admissions.facts(fraise, environment, version))
     widths = batch_widths(len(hosts), request["batches"])
     plan = {
         "version": version,
@@ -104,7 +109,9 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
             scope=request.get("scope") or "whole",
             resumes=takeover.resumes if takeover else None,
             must_follow=takeover.must_follow if takeover else None,
-        )
+            override=admission.override,
+        ),
+        admission.judge,
     )
     told = {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version, "applied": applied}
     return {**told, "owes": owes(store, request, version), "takeover": takeover}

@@ -26,6 +26,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import take_over
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits, bake_seconds
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import debts
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing import closing_answer, closing_data
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience
@@ -108,9 +109,10 @@ class Operations(Questions):
         allowance(len(hosts), request["max_failed"], "rolling_max_failed")
         debts.unreachable_budget(request, len(hosts))
         bake_seconds(request.get("pause") or 0)
+        admission = Admission(request)
 
         def ask(store: Store) -> dict[str, Any]:
-            return open_in_store(store, request, hosts, self.run, float(self.settings["lease"]))
+            return open_in_store(store, request, hosts, self.run, float(self.settings["lease"]), admission)
 
         def done(answer: Any, failure: FraisierError | None) -> None:
             if failure is not None:
@@ -120,13 +122,13 @@ class Operations(Questions):
             if answer.get("nothing"):
                 reply({"ok": True, "deployment": debts.nothing_owed(answer)})
                 return
-            self._opened(request, answer)
+            self._opened(request, admission, answer)
             reply({"ok": True, "deployment": self.describe()})
             debts.learn_recorded(self.sink, self._open(), request["fraise"], request["environment"])
 
         self.sink.ask(Job(ask, done))
 
-    def _opened(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
+    def _opened(self, request: dict[str, Any], admission: Admission, answer: dict[str, Any]) -> None:
         identity: Opened | None = answer["identity"]
         plan = answer["plan"]
         self.current = OpenDeployment(
@@ -135,6 +137,7 @@ class Operations(Questions):
             progress=Progress.start(answer["version"], answer["good"], plan["hosts"], plan["max_failed"], plan["max_unreachable"]),
             identity=identity,
             lease=identity.lease if identity else None,
+            admission=admission,
             request=request,
             applied=answer["applied"],
             owes=answer.get("owes", True),
@@ -152,7 +155,8 @@ class Operations(Questions):
 
     def _refused(self, request: dict[str, Any], failure: FraisierError) -> None:
         """A deployment that was refused is recorded too: who wanted what, and why not. A lock that is waited for and a store that is away are no refusals."""
-        if request.get("check") or isinstance(failure, (DeploymentLockedError, DatabaseError)):
+        waited_for = isinstance(failure, DeploymentLockedError) and not failure.context.get("hold")
+        if request.get("check") or waited_for or isinstance(failure, DatabaseError):
             return
         keys = ("fraise", "environment", "kind", "version", "plan", "hosts", "user", "owner_name", "reason")
         self._submit("deployment.refused", {**{key: request.get(key) for key in keys}, "error": failure.to_dict()})
@@ -249,6 +253,7 @@ class Operations(Questions):
         if request["at"] == "before" and not request.get("again"):
             current.batches_seen += 1
             hold_to_plan(current)
+            self._check_staged(current)
         if self.settings.get("required") and self.sink.away and current.lease is not None:
             current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
         waiting = self.obedience.hold(current, request["at"])
@@ -269,6 +274,15 @@ class Operations(Questions):
             "last_good": current.progress.last_good,
         }
         self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer}))
+
+    def _check_staged(self, current: OpenDeployment) -> None:
+        """What was staged is known by its digest now: a release in quarantine goes no further, under whatever name."""
+        admission = current.admission
+        passed = admission.staged(current.checks) if current.progress.may_go().go else []
+        if passed:
+            self.emit("override.used", {"by": admission.user, "reason": admission.override, "passed": passed})
+        if admission.refusal is not None:
+            current.progress.halted = current.progress.halted or f"{admission.refusal.message} ({admission.refusal.code})"
 
     # -- recover ------------------------------------------------------------------------------------------------------------------------------
 

@@ -111,6 +111,7 @@ def make_plan(store: Store, current: OpenDeployment, run: str, write: bool) -> d
     good = store.last_good(fraise, environment)
     document = plan_document(static_part(request, current.plan), checks, good.deployment if good else None)
     seconds = expected_seconds(store.plans.durations(fraise, environment), len(current.plan["groups"]))
+    current.admission.staged(current.checks)
     told: dict[str, Any] = {"hash": plan_hash(document), "document": document, "made": False, "written": False, "approvals": []}
     if write:
         wanted = PlanRequest(
@@ -126,4 +127,5 @@ def make_plan(store: Store, current: OpenDeployment, run: str, write: bool) -> d
             run=run,
         )
         told |= {**store.plans.make(wanted), "document": document, "written": True}
-    return {**told, "expected_seconds": seconds}
+    # Not of the plan: whether it may be applied is asked again when it is.
+    return {**told, "expected_seconds": seconds, "obstacles": current.admission.met}

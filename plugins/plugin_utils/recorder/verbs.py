@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import hold_verbs
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.approving import approve_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import CommandRequest, Store, plain
 
@@ -117,5 +118,13 @@ def _command(store: Store, request: VerbRequest) -> dict[str, Any]:
     return {**answer, "changed": not already, "msg": already or wish}
 
 
-VERBS: dict[str, Verb] = {"abort": _abort, "approve": approve_plan, "pause": _pause, "promote": _plain_command, "resume": _plain_command}
+VERBS: dict[str, Verb] = {
+    "abort": _abort,
+    "approve": approve_plan,
+    "lock": hold_verbs.lock,
+    "pause": _pause,
+    "promote": _plain_command,
+    "resume": _plain_command,
+    "unlock": hold_verbs.unlock,
+}
 """Verb to what it does."""

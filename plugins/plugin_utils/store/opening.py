@@ -14,27 +14,26 @@ from sqlalchemy.engine import Connection, Row
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, locks, plans, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.admission import Admit, admission_facts
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.goods import last_good
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.names import check_name, check_pair
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import KINDS, OPEN_STATUSES, SCOPES, Lease, Opened, OpenRequest, format_time
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, clean, document
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, NAME_LIMIT, bounded, document, optional
 
 deployment = tables.deployment
 
 
 def check_request(request: OpenRequest) -> None:
     """ValidationError for a request that could not be stored as it is; names are never cut short."""
-    for name, value in {"fraise": request.fraise, "environment": request.environment, "version": request.version}.items():
-        _check_name(name, value, NAME_LIMIT)
+    check_name("version", request.version, NAME_LIMIT)
     for name, value in {"provider": request.provider, "strategy": request.strategy, "run": request.run, "owner": request.owner}.items():
-        _check_name(name, value, 64)
-    _check_name("fraise type", request.fraise_type, 32)
+        check_name(name, value, 64)
+    check_name("fraise type", request.fraise_type, 32)
     for host in request.hosts:
-        _check_name("host", host, HOST_LIMIT)
-    if ":" in request.fraise or ":" in request.environment:
-        names = f"{request.fraise!r}, {request.environment!r}"
-        raise ValidationError(f"A fraise and an environment have no colon in their names: {names}", hint="Colons part fraise:environment:number")
+        check_name("host", host, HOST_LIMIT)
+    check_pair(request.fraise, request.environment)
     if len(set(request.hosts)) != len(request.hosts):
         raise ValidationError("A host is named twice", hint="Name each host once")
     if request.kind not in KINDS:
@@ -47,15 +46,11 @@ def check_request(request: OpenRequest) -> None:
         raise ValidationError("The time of a request bears a time zone")
 
 
-def _check_name(name: str, value: str, limit: int) -> None:
-    if not value or len(value) > limit or value != value.strip() or clean(value) != value or not value.isprintable():
-        raise ValidationError(
-            f"The {name} {bounded(value, 80)!r} cannot be a name in the store", hint=f"Use 1 to {limit} printable characters without spaces at the ends"
-        )
+def open_deployment(connection: Connection, request: OpenRequest, admit: Admit | None = None) -> Opened:
+    """Take the lock and write what is known, or raise DeploymentLockedError. Asking again with the same run and owner gives the same answer again.
 
-
-def open_deployment(connection: Connection, request: OpenRequest) -> Opened:
-    """Take the lock and write what is known, or raise DeploymentLockedError. Asking again with the same run and owner gives the same answer again."""
+    ``admit`` is asked once the lock is taken, for only then nothing else can close with an undo between the question and the opening.
+    """
     now = read_clock(connection)
     pair = locks.ensure_pair(connection, request.fraise, request.fraise_type, request.environment, now)
     taken = locks.take(
@@ -73,11 +68,12 @@ def open_deployment(connection: Connection, request: OpenRequest) -> Opened:
         if before is None:
             raise locks.locked(connection, request.fraise, request.environment)
         return before
+    passed = admit(admission_facts(connection, request.fraise, request.environment, request.version)) if admit else []
     mark_stale(connection, lock, now, request.owner_name)
     if request.must_follow is not None and lock.last_number != request.must_follow + 1:
         raise DeploymentError(f"Another deployment of {request.fraise} was opened meanwhile", hint="Run it again: it looks at the record anew")
     good = last_good(connection, request.fraise, request.environment)
-    return _write(connection, request, lock, now, good.version if good else None)
+    return _write(connection, request, lock, now, good.version if good else None, passed)
 
 
 def _opened_before(connection: Connection, request: OpenRequest, lock: Row[Any]) -> Opened | None:
@@ -111,7 +107,7 @@ def mark_stale(connection: Connection, lock: Row[Any], now: datetime, owner_name
         note(connection, row.run, "deployment.interrupted", {"reason": reason}, now, key=row.pk_deployment, deployment=row.id)
 
 
-def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: datetime, previous: str | None) -> Opened:
+def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: datetime, previous: str | None, passed: list[dict[str, Any]]) -> Opened:
     identifier = f"{request.fraise}:{request.environment}:{lock.last_number}"
     deployment_id = uuid7()
     values = {
@@ -136,6 +132,7 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
         "options": document(request.options),
         "scope": request.scope,
         "resumes": request.resumes,
+        "override_reason": optional(request.override),
         "requested_at": request.at,
         "started_at": now,
     }
@@ -151,6 +148,9 @@ def _write(connection: Connection, request: OpenRequest, lock: Row[Any], now: da
     taken = {"by": values["user_name"], "owner": request.owner, "owner_name": values["owner_name"], "expires_at": format_time(lock.expires_at)}
     locks.note_deed(connection, "lock.taken", request.run, lock.token, now, taken, deployment_id)
     note(connection, request.run, "deployment.opened", told, now, key=key, deployment=deployment_id)
+    if passed:
+        told = {"by": values["user_name"], "reason": values["override_reason"], "passed": passed}
+        note(connection, request.run, "override.used", told, now, key=key, deployment=deployment_id)
     return Opened(deployment_id, identifier, lock.last_number, previous, lease)
 
 

@@ -22,10 +22,10 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, document, mapping, number, optional, whole
 
 if TYPE_CHECKING:
-    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, debts, hosts, locks, pasts, steps
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import commands, debts, hosts, locks, pasts, steps, undos
 else:
     commands, debts, hosts = Late("commands"), Late("debts"), Late("hosts")
-    locks, pasts, steps = Late("locks"), Late("pasts"), Late("steps")
+    locks, pasts, steps, undos = Late("locks"), Late("pasts"), Late("steps"), Late("undos")
 
 deployment = tables.deployment
 
@@ -85,7 +85,7 @@ def _close(connection: Connection, target: Target, event: Event) -> None:
     with suppress(KeyError, ValueError):
         finished_at = parse_time(str(data["finished_at"]))
     duration = number(data.get("duration"))
-    connection.execute(
+    ended = connection.execute(
         update(deployment)
         .where(deployment.c.pk_deployment == target.key, deployment.c.status.in_((*OPEN_STATUSES, "interrupted")))
         .values(
@@ -100,6 +100,9 @@ def _close(connection: Connection, target: Target, event: Event) -> None:
         )
     )
     commands.unheard(connection, target.key, finished_at, "the deployment ended before its next gate")
+    left = mapping(data.get("left"))
+    if ended.rowcount == 1 and left:
+        undos.leave(connection, target.row, left)
     token = whole(data.get("token"), 62)
     if token is not None:
         pair = and_(tables.lock.c.fk_fraise == target.row.fk_fraise, tables.lock.c.fk_environment == target.row.fk_environment)

@@ -27,6 +27,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.urls import 
 if TYPE_CHECKING:
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, metrics, opening, pasts, queries
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.admission import Admissions, Admit
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.audit import Audit
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
@@ -60,6 +61,13 @@ class Store:
         from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.audit import Audit
 
         return Audit(self._transactions)
+
+    @cached_property
+    def admissions(self) -> Admissions:
+        """Holds and quarantines."""
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.admission import Admissions
+
+        return Admissions(self._transactions)
 
     @cached_property
     def commands(self) -> Commands:
@@ -154,11 +162,14 @@ class Store:
         """How many rows each table has."""
         return self._transactions.read("counting rows", inspection.table_rows)
 
-    def open_deployment(self, request: OpenRequest) -> Opened:
-        """Lock the pair and open a deployment, all or nothing. DeploymentLockedError says who has it; ValidationError what cannot be stored."""
+    def open_deployment(self, request: OpenRequest, admit: Admit | None = None) -> Opened:
+        """Lock the pair and open a deployment, all or nothing. DeploymentLockedError says who has it; ValidationError what cannot be stored.
+
+        ``admit`` decides under the lock, from admission_facts, whether it may begin.
+        """
         opening.check_request(request)
         self.require_schema()
-        return self._transactions.write("opening a deployment", lambda connection: opening.open_deployment(connection, request))
+        return self._transactions.write("opening a deployment", lambda connection: opening.open_deployment(connection, request, admit))
 
     def renew_lease(self, lease: Lease, seconds: float) -> Lease:
         """The same lease, ending ``seconds`` from now, also when it had ended and nobody took it; else LeaseLostError."""

@@ -65,8 +65,9 @@ class OpenRequest:
 
     ``owner`` (a UUID) owns the lock, ``owner_name`` (user@host pid) is what a person reads, ``at`` is the controller's clock, ``lease_seconds`` the
     first lease; ``scope`` is whole when ``hosts`` are all hosts of the fraise, else part; ``applies`` is the plan that is carried out, ``resumes`` the
-    deployment that this one goes on with; with ``must_follow`` it is refused unless that is the newest number. The store keeps names as they are (1 to
-    128 characters) and cuts ``reason`` at 4096 characters, ``user`` and ``owner_name`` at 255.
+    deployment that this one goes on with; with ``must_follow`` it is refused unless that is the newest number; ``override`` is a person's word for
+    passing what stands in the way. The store keeps names as they are (1 to 128 characters) and cuts ``reason`` and ``override`` at 4096 characters,
+    ``user`` and ``owner_name`` at 255.
     """
 
     run: str
@@ -90,6 +91,7 @@ class OpenRequest:
     scope: str = "whole"
     resumes: str | None = None
     must_follow: int | None = None
+    override: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +111,19 @@ class CommandRequest:
     argument: str | None = None
     expires: float | None = None
     deployment: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldRequest:
+    """What a person asks about holds: of ``fraise``, or of all of ``environment``; ``hold`` names one; ``seconds`` is how long a new one lasts."""
+
+    run: str
+    user: str
+    reason: str
+    environment: str
+    fraise: str | None = None
+    hold: str | None = None
+    seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

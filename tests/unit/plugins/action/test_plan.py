@@ -23,7 +23,16 @@ DOCUMENT = {
     "budgets": {"max_failed": 0},
     "hosts": {"web1": HOST, "web2": {**HOST, "target_digest": None, "current": {"version": None, "digest": None}}},
 }
-PLAN: dict[str, Any] = {"hash": NAME, "document": DOCUMENT, "expected_seconds": 41.7, "approvals": [], "made": True, "written": True, "user_name": "ann"}
+PLAN: dict[str, Any] = {
+    "hash": NAME,
+    "document": DOCUMENT,
+    "expected_seconds": 41.7,
+    "obstacles": [],
+    "approvals": [],
+    "made": True,
+    "written": True,
+    "user_name": "ann",
+}
 
 
 def test_a_plan_is_shown_host_by_host_with_its_hash(listening: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +53,7 @@ def test_a_plan_is_shown_host_by_host_with_its_hash(listening: Recorder, capsys:
 
 
 def test_in_check_mode_a_plan_is_not_written_down(listening: Recorder) -> None:
-    listening.answers["plan"] = [{"plan": {**PLAN, "written": False, "made": False, "expected_seconds": None}}]
+    listening.answers["plan"] = [{"plan": {**PLAN, "written": False, "made": False, "expected_seconds": None, "obstacles": []}}]
     lines = act(plan.ActionModule, {}, check=True)["lines"]
     assert lines[-1] == "Check mode: the plan was not written down"
     assert "Expected duration: not known, for no deployment here has succeeded yet that brought a new version" in lines

@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseConnectionError, FraisierError, LeaseLostError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper, is_stopped
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job
@@ -35,7 +36,7 @@ class Desk:
         now = datetime.now(UTC)
         self.lease = Lease("shop_api", "test", "owner", 7, now, now)
         progress = Progress.start("1.1", "1.0", ["web1"], 0)
-        self.deployment = OpenDeployment("1.1", {}, progress, None, self.lease)
+        self.deployment = OpenDeployment("1.1", {}, progress, None, self.lease, Admission({"kind": "deploy", "fraise": "shop_api", "environment": "test"}))
         settings = {"lease": 30.0, "heartbeat": 10.0, "controller": controller}
         self.keeper = LeaseKeeper(
             self.deployment, settings, self.jobs.append, lambda kind, _data: self.events.append(kind), lambda: self.monotonic, lambda: self.wall

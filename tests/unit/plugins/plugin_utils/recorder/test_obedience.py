@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
@@ -44,7 +45,9 @@ class Running:
         self.store, self.now = store, 1000.0
         self.run = Run(store)
         self.sink = Answering(store)
-        self.current = OpenDeployment("1.0.0", PLAN, Progress.start("1.0.0", "0.9.0", HOSTS, 0), self.run.opened, self.run.opened.lease, waits=Waits(bake))
+        progress, opened = Progress.start("1.0.0", "0.9.0", HOSTS, 0), self.run.opened
+        admission = Admission({"kind": "deploy", "fraise": "shop_api", "environment": "production"})
+        self.current = OpenDeployment("1.0.0", PLAN, progress, opened, opened.lease, admission, waits=Waits(bake))
         self.events: list[Event] = []
         self.obedience = Obedience(cast(Sink, self.sink), self.emit, lambda: self.now)
         for host in HOSTS:

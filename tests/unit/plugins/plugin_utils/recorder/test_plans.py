@@ -15,6 +15,7 @@ from sqlalchemy import update
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentError, NotApprovedError, PlanDriftedError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import admit_plan, chosen_plan, find_plan, hold_to_plan, make_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
@@ -47,7 +48,9 @@ def looked(**changes: Any) -> OpenDeployment:
     checks = {host: copy.deepcopy(STAGED) for host in PLAN["hosts"]}
     checks.update(changes.pop("checks", {}))
     request = {**REQUEST, **changes}
-    return OpenDeployment("2.0", dict(PLAN), Progress.start("2.0", None, list(PLAN["hosts"]), 0), None, None, checks=checks, request=request)
+    return OpenDeployment(
+        "2.0", dict(PLAN), Progress.start("2.0", None, list(PLAN["hosts"]), 0), None, None, Admission(request), checks=checks, request=request
+    )
 
 
 def made(store: Store, **changes: Any) -> dict[str, Any]:
