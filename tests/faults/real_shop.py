@@ -29,7 +29,7 @@ class RealShop:
     """Three hosts, one after the other; the second is armed, so that one host has moved before it and one has not."""
 
     def __init__(self, folder: Path, hosts: list[Host], url: str) -> None:
-        self.fleet = RealFleet(folder, hosts, url, rolling_batches=[1], fraise_lock_after_undo=False)
+        self.fleet = RealFleet(folder, hosts, url, rolling_batches=[1], fraise_lock_after_undo=False, fraise_undo_limit=0)
         self.controller = self.fleet.controller
         self.controller.settings.update({"FRAISIER_LEASE_SECONDS": "4", "FRAISIER_HEARTBEAT_SECONDS": "1", "ANSIBLE_SSH_ARGS": SSH})
         self.armed = hosts[1]

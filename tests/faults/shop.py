@@ -58,7 +58,7 @@ class Shop:
     def __init__(self, folder: Path, url: str, lease: float = LEASE) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # no hold after an undo: a person would have to lift it in each round
-        self.fleet = LocalFleet(folder, NAMES, url, rolling_batches=[1], fraise_lock_after_undo=False)
+        self.fleet = LocalFleet(folder, NAMES, url, rolling_batches=[1], fraise_lock_after_undo=False, fraise_undo_limit=0)
         self.controller = self.fleet.controller
         self.mark = folder / "struck"
         self.plain = {"FRAISIER_LEASE_SECONDS": str(lease), "FRAISIER_HEARTBEAT_SECONDS": str(lease / 3)}
