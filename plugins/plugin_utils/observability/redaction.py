@@ -169,9 +169,12 @@ def _value_span(text: str, at: int, name: str, *, json_key: bool) -> tuple[int, 
 
 @lru_cache(maxsize=4096)
 def spellings(value: str) -> tuple[str, ...]:
-    """How ``value`` may be written: itself, escaped (JSON, Python, shell), in URLs, in base64 at any place of what was encoded; long lines each by itself."""
+    """How ``value`` may be written: as it is, escaped (JSON, once and twice, Python, shell), in URLs, in base64 wherever it begins; long lines one by one."""
     data = value.encode(errors="surrogatepass")
-    found = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1], shlex.quote(value).strip("'")}
+    found = {value, repr(value)[1:-1], shlex.quote(value).strip("'")}
+    for only_ascii in (True, False):
+        once = json.dumps(value, ensure_ascii=only_ascii)[1:-1]
+        found |= {once, json.dumps(once, ensure_ascii=only_ascii)[1:-1]}
     for escaped in (quote(data, safe=""), quote(data), quote_plus(data)):
         found |= {escaped, re.sub(r"%[0-9A-F]{2}", lambda hexadecimal: hexadecimal[0].lower(), escaped)}
     found |= {line.strip() for line in value.splitlines() if len(line.strip()) >= SHORTEST_PART}

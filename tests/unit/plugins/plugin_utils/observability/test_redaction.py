@@ -33,6 +33,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "in JSON": lambda value: json.dumps({"said": value}),
     "in JSON with letters as they are": lambda value: json.dumps([value], ensure_ascii=False),
+    "in JSON in JSON": lambda value: json.dumps({"body": json.dumps({"said": value})}),
     "in Python": lambda value: repr([value]),
     "in a shell": shlex.quote,
     "in a URL": lambda value: f"https://h/?x={urllib.parse.quote(value, safe='')}",
@@ -72,6 +73,7 @@ def test_a_known_secret_survives_in_no_spelling(spelling: str, secret: str, befo
     assert HIDDEN in cleaned
     for form in (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")):
         assert form not in cleaned
+    assert written not in cleaned
 
 
 @pytest.mark.parametrize("shape", SHAPES)
