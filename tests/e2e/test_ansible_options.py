@@ -47,10 +47,12 @@ def deployed(fleet: LocalFleet, *arguments: str, **variables: object) -> Run:
 
 
 def recorded(controller: Controller) -> dict[str, list[dict]]:
-    """Every row of the store but its events: those of a check are kept, as those of any other run."""
-    tables = [row["name"] for row in rows(controller, "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'tb_%' AND name <> 'tb_event'")]
+    """Every row of the store but its events and their audit: of a check, too, it is kept that a playbook ran."""
+    kept = ("tb_event", "tb_audit", "tb_audit_head")
+    tables = [row["name"] for row in rows(controller, "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'tb_%'") if row["name"] not in kept]
     assert len(tables) >= 8
-    return {table: rows(controller, f"SELECT * FROM {table}") for table in tables}
+    deeds = rows(controller, "SELECT * FROM tb_audit WHERE event NOT LIKE 'playbook.%'")
+    return {"deeds": deeds, **{table: rows(controller, f"SELECT * FROM {table}") for table in tables}}
 
 
 def words_of(output: str, host: str) -> list[list[str]]:
