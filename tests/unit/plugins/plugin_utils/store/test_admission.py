@@ -114,6 +114,12 @@ def test_an_end_that_is_told_again_leaves_nothing_twice(store: Store) -> None:
     assert (sorted(kinds(store)), quarantined(store)) == (["repeated_undo", "undo"], [("2.0.0", "sha256:2.0.0")])
 
 
+def test_a_later_word_about_an_end_that_was_told_leaves_nothing(store: Store) -> None:
+    run = ended(store, "2.0.0", "success", {"lift": []})
+    store.apply([run.closing("rolled_back", left=sick("2.0.0", undo_limit=1))])
+    assert (run.row()["status"], kinds(store), quarantined(store)) == ("success", [], [])
+
+
 def test_a_success_lifts_the_quarantine_of_what_it_brought_and_of_nothing_else(store: Store) -> None:
     ended(store, "2.0.0", left=sick("2.0.0"))
     ended(store, "2.1.0", left=sick("2.1.0"))
