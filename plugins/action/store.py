@@ -31,7 +31,7 @@ class ActionModule(FraisierAction):
         "query": {
             "type": "str",
             "required": True,
-            "choices": ["backup", "check", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status"],
+            "choices": ["backup", "check", "deployment", "fleet", "grants", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status"],
         },
         "fraise": {"type": "str"},
         "fraise_environment": {"type": "str"},
@@ -39,6 +39,7 @@ class ActionModule(FraisierAction):
         "plan": {"type": "str"},
         "limit": {"type": "int", "default": 20},
         "answers": {"type": "dict"},
+        "role": {"type": "str"},
         "keep_days": {"type": "int", "default": 365},
         "keep": {"type": "int", "default": 50},
         "path": {"type": "str"},
@@ -62,6 +63,7 @@ class ActionModule(FraisierAction):
             deployment=arguments.get("deployment"),
             plan=arguments.get("plan"),
             limit=arguments["limit"],
+            **({"role": arguments.get("role")} if query == "grants" else {}),
             **(maintenance_request(arguments, task_vars, check=bool(self._task.check_mode)) if query in CARE else {}),
         )["answer"]
         lines = REPORTS[query](answer) if query in REPORTS else report_lines(query, answer, arguments.get("answers"))

@@ -29,6 +29,7 @@ options:
     description:
       - What to ask.
       - V(migrate) brings the schema up to date; V(sql) gives the statements that a database administrator can read and apply by hand.
+      - V(grants) gives the statements that let O(role) work as a controller and no more. It can add to the record and not change it. Not with SQLite.
       - V(check) fails when the store is not in order, and says what helps.
       - V(prune) forgets deployments and events that are older than O(keep_days) and that nothing needs; check mode says what would go. It may take an hour.
       - V(backup) writes all of the store to O(path), readable by this user only, and a description with its digest beside it.
@@ -36,7 +37,7 @@ options:
         In check mode both look at everything and change nothing.
     type: str
     required: true
-    choices: [backup, check, deployment, fleet, history, migrate, plan, plans, prune, restore, sql, status]
+    choices: [backup, check, deployment, fleet, grants, history, migrate, plan, plans, prune, restore, sql, status]
   fraise:
     description: Only this service.
     type: str
@@ -53,6 +54,9 @@ options:
     description: How many deployments V(history) and how many plans V(plans) shows at the most.
     type: int
     default: 20
+  role:
+    description: The role or user of the database that V(grants) gives the rights of a controller to.
+    type: str
   answers:
     description: Host to the result of its step V(inspect), shown beside what is recorded by V(status).
     type: dict

@@ -95,7 +95,7 @@ def report_lines(query: str, answer: Any, answers: dict[str, Any] | None = None)
         return table(("FRAISE", "ENVIRONMENT", "HOST", "VERSION", "SINCE"), [[row.get(key) for key in FLEET_KEYS] for row in answer])
     if query == "deployment":
         return _deployment(answer)
-    if query == "sql":
+    if query in ("sql", "grants"):
         return str(answer["sql"]).splitlines()
     return _check(answer)
 

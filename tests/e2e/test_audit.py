@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.e2e.local_fleet import LocalFleet
+from tests.testbed.controllers_role import controllers_url
 
 
 @pytest.fixture
@@ -82,3 +83,28 @@ def test_an_audit_is_verified_exported_and_found_out_when_it_is_changed(shop: Lo
     assert "the audit is not whole at position 3" in ill.output
     for run in (whole, listed, exported, checked, broken):
         assert "PRIVATE KEY" not in run.output
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_controller_with_no_more_than_its_rights_deploys(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    owner_url = str(request.getfixturevalue(f"{kind}_url"))
+    fleet = LocalFleet(tmp_path, ["web1"], owner_url)
+    try:
+        fleet.release("1.0.0")
+        migrated = fleet.controller.run("store", store="migrate")
+        assert migrated.code == 0, migrated.output
+        given = fleet.controller.run("store", store="grants", role="ROLE")
+        assert given.code == 0, given.output
+        granted = "".join(f"{line}\n" for line in given.output.splitlines() if line.startswith(("GRANT ", "REVOKE ")))
+        fleet.controller.store_url = controllers_url(owner_url, granted)
+        deployed = fleet.controller.deploy("shop_api", "1.0.0")
+        assert deployed.code == 0, deployed.output
+        assert fleet.controller.latest()["status"] == "success"
+        with fleet.controller.store() as store:
+            assert store.audit.verify()["ok"]
+        assert fleet.serving() == {"web1": "1.0.0"}
+        refused = fleet.controller.run("audit", audit="checkpoint", audit_key_file=str(make_key(tmp_path / "audit-key.pem")))
+        assert refused.code != 0
+        assert "refused this user" in refused.output
+    finally:
+        fleet.stop()

@@ -12,7 +12,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.maintenan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
-QUERIES = ("audit", "backup", "check", "command", "deployment", "fleet", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status")
+QUERIES = ("audit", "backup", "check", "command", "deployment", "fleet", "grants", "history", "migrate", "plan", "plans", "prune", "restore", "sql", "status")
 
 
 def answer_query(store: Store, request: dict[str, Any]) -> Any:
@@ -50,6 +50,8 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
         return answer_audit(store, request)
     if query == "sql":
         return {"sql": store.offline_sql(store.dialect), "dialect": store.dialect}
+    if query == "grants":
+        return {"sql": store.grants_sql(store.dialect, str(request.get("role") or "")), "dialect": store.dialect}
     found = check(store, request)
     return {**found, "schema": {**found["schema"], "dialect": store.dialect}}
 

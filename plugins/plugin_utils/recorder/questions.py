@@ -43,7 +43,7 @@ class Questions:
 
         if request.get("query") not in QUERIES:
             raise NotFoundError(f"Unknown query {request.get('query')}", hint=f"One of: {', '.join(QUERIES)}")
-        any_schema = request["query"] in ("check", "migrate", "sql")
+        any_schema = request["query"] in ("check", "grants", "migrate", "sql")
         asked = {**request, "run": self.run, "spool": self.settings["spool"], "store_url": self.settings["store_url"]}
         if request["query"] in APART:
             from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.backups import answer_apart

@@ -18,7 +18,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Vali
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import GENESIS, HEAD_NAME, canonical
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain_walk import Checkpoint, Problem, Walk
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain_walk import Checkpoint, Link, Problem, Walk
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.transactions import Transactions
@@ -203,11 +203,12 @@ def _head(connection: Connection) -> Row[Any] | None:
     return connection.execute(select(head_table.c.position, head_table.c.hash).where(head_table.c.identifier == HEAD_NAME)).one_or_none()
 
 
-def _page(connection: Connection, after: tuple[int, int], last: int) -> Sequence[Row[Any]]:
+def _page(connection: Connection, after: tuple[int, int], last: int) -> list[Link]:
     """The next rows; also those of the same position, which the unique key forbids and a forger may have dropped."""
     position, key = after
     further = (audit.c.position >= position, or_(audit.c.position > position, audit.c.pk_audit > key), audit.c.position <= last)
-    return connection.execute(select(audit).where(*further).order_by(audit.c.position, audit.c.pk_audit).limit(PAGE)).all()
+    query = select(*(audit.c[name] for name in Link._fields)).where(*further).order_by(audit.c.position, audit.c.pk_audit).limit(PAGE)
+    return list(map(Link._make, connection.execute(query).all()))
 
 
 def _proved(row: Row[Any], keys: Keys) -> bool | None:

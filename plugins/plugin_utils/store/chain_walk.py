@@ -9,13 +9,36 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import GENESIS, chained
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import format_time
 
-COLUMNS = ("id", "identifier", "position", "type", "event", "actor", "fraise", "environment", "deployment", "host")
-"""The columns whose values stand in the body, too; so does ``at``."""
+
+class Link(NamedTuple):
+    """A row of tb_audit. Up to ``host`` the values stand in the body, too; so does ``at``."""
+
+    id: str
+    identifier: str
+    position: int
+    type: str
+    event: str
+    actor: str
+    fraise: str | None
+    environment: str | None
+    deployment: str | None
+    host: str | None
+    at: datetime
+    body: str
+    previous_hash: str
+    hash: str
+    pk_audit: int
+
+
+TWICE = Link._fields[: Link._fields.index("at")]
+WRITTEN = {*TWICE, "at", "data"}
+_told_twice = itemgetter(*TWICE)
 
 
 @dataclass(frozen=True)
@@ -59,8 +82,8 @@ class Walk:
         self.old = (0, GENESIS, 0)
         """Position, hash and number of the oldest rows, all from before ``before``."""
 
-    def step(self, row: Any) -> Problem | None:
-        """The next row, with all columns of tb_audit."""
+    def step(self, row: Link) -> Problem | None:
+        """The next row."""
         if not self.rows:
             problem = self._begin(row)
         elif row.position == self.position:
@@ -78,7 +101,7 @@ class Walk:
             problem = self._against_checkpoints(row)
         return problem
 
-    def _begin(self, row: Any) -> Problem | None:
+    def _begin(self, row: Link) -> Problem | None:
         """The oldest row that is kept: the first of all, or one that follows what a checkpoint covers."""
         self.first = row.position
         if row.position == 1:
@@ -97,16 +120,15 @@ class Walk:
         first, last = self.position + 1, found - 1
         return Problem(first, "missing", f"{_rows(first, last)} missing")
 
-    def _look(self, row: Any) -> Problem | None:
+    def _look(self, row: Link) -> Problem | None:
         """A row by itself, then as the successor of the one before."""
         if chained(row.previous_hash, row.body) != row.hash:
             return Problem(row.position, "changed", f"row {row.position} is not what its hash was made of")
         if row.previous_hash != self.hash and self._last_but_one is not None and row.previous_hash == self._last_but_one:
             return Problem(self.position, "inserted", f"row {self.position} was put in between two rows")
         values = _content(row.body)
-        differing = [name for name in COLUMNS if values.get(name, ...) != getattr(row, name)]
-        if values.get("at") != format_time(row.at):
-            differing.append("at")
+        # Looked at one by one only where something differs: this is done for every row.
+        differing = [] if values and row[: len(TWICE)] == _told_twice(values) and values["at"] == format_time(row.at) else _differing(row, values)
         if "position" in differing:
             return Problem(row.position, "reordered", f"row {row.position} was written as row {values.get('position')}")
         if differing:
@@ -115,7 +137,7 @@ class Walk:
             return Problem(row.position, "broken", f"row {row.position} does not follow the row before it")
         return None
 
-    def _against_checkpoints(self, row: Any) -> Problem | None:
+    def _against_checkpoints(self, row: Link) -> Problem | None:
         for checkpoint in self._checkpoints.get(row.position, []):
             if checkpoint.hash != row.hash:
                 said = f"the checkpoint that {checkpoint.made_by} made at {checkpoint.made_at}"
@@ -145,9 +167,16 @@ def _rows(first: int, last: int) -> str:
     return f"row {first} is" if first == last else f"rows {first} to {last} are"
 
 
+def _differing(row: Link, values: Mapping[str, Any]) -> list[str]:
+    """The columns that differ from what the body says."""
+    told = {**{name: getattr(row, name) for name in TWICE}, "at": format_time(row.at)}
+    return [name for name, value in told.items() if values.get(name, ...) != value]
+
+
 def _content(body: str) -> Mapping[str, Any]:
+    """What a body says; nothing when it does not say all that a row's says."""
     try:
         values = json.loads(body)
     except ValueError:
         return {}
-    return values if isinstance(values, Mapping) else {}
+    return values if isinstance(values, dict) and values.keys() >= WRITTEN else {}

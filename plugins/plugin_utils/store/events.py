@@ -15,7 +15,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import table
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import Deed, remember
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.projections import Target, project
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import insert_missing
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import insert_new
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Event
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import HOST_LIMIT, document, optional
 
@@ -35,7 +35,7 @@ def apply(connection: Connection, events: Sequence[Event]) -> int:
     told = {key: document(given[key].data) for key in mine}
     now = read_clock(connection)
     for chunk in _chunks(sorted(mine)):
-        insert_missing(
+        insert_new(
             connection,
             tables.event,
             [

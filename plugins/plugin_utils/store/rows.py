@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.engine import Connection, Row
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
@@ -34,6 +34,17 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
         from sqlalchemy.dialects import sqlite
 
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As :func:`insert_missing`, for tables that a controller may only add to.
+
+    MySQL and MariaDB have no such insert without the right to change rows: there a row that came meanwhile is a conflict, so the transaction is repeated.
+    """
+    if connection.dialect.name != "mysql":
+        insert_missing(connection, table, rows)
+    elif rows:
+        connection.execute(insert(table), list(rows))
 
 
 def find_pair(connection: Connection, fraise: str, environment: str) -> Row[Any] | None:

@@ -111,6 +111,13 @@ class Store:
 
         return offline_sql(dialect)
 
+    @staticmethod
+    def grants_sql(dialect: str, role: str) -> str:
+        """The rights that controllers need, as SQL for the owner of the tables."""
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.grants import grants_sql
+
+        return grants_sql(dialect, role)
+
     def __enter__(self) -> Store:
         return self
 
