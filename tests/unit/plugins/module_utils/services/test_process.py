@@ -194,6 +194,7 @@ def test_a_pid_that_was_used_again_is_never_touched(service, root):
     manager = service(SLEEP)
     stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
+        time.sleep(0.05)  # the kernel tells when a process started in hundredths of a second: no pid is used again within one
         manager.start(5)
         record = json.loads((root / ".fraisier/process.pid").read_text())
         manager.stop(5)
