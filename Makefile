@@ -6,7 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-WORKERS ?= 2
+# Twice as many as processors: some tests wait for what they have started.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 
 .PHONY: help
 help:  ## list what can be made
