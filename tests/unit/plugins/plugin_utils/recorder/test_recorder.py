@@ -55,6 +55,8 @@ def settings(folder: Path, **changes: object) -> dict[str, object]:
 
 @pytest.fixture
 def feeder(tmp_path):
+    # what a terminal starts; a shell's background job, and so its pytest, ignores interrupts
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = Feeder("run-1", settings(tmp_path))
     started.start()
     yield started
@@ -62,6 +64,7 @@ def feeder(tmp_path):
         started._process.kill()
         started._process.wait()
     started._release()
+    signal.signal(signal.SIGINT, before)
 
 
 def rows(folder: Path, query: str) -> list[tuple]:
