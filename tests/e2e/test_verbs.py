@@ -76,7 +76,8 @@ def told(shop: LocalFleet, verb: str, **variables: Any) -> dict[str, Any]:
 
 
 def next_step(shop: LocalFleet, command: dict[str, Any]) -> dict[str, Any]:
-    """The first step of a host that began after a command."""
+    """The first step of a host that began after a command, once it is recorded."""
+    until(shop, lambda: any(step["started_at"] > command["issued_at"] for step in shop.controller.latest()["steps"]), 20)
     return min((step for step in shop.controller.latest()["steps"] if step["started_at"] > command["issued_at"]), key=lambda step: step["started_at"])
 
 

@@ -20,6 +20,7 @@ class HostProgress:
 
     ``state``: pending, staged, active, reverted (went back by itself), failed, unreachable, undone, undo_failed. ``step``: the last step that
     was tried. ``before``: the version it served when the deployment met it (None: nothing). ``serving``: the version it answered last.
+    ``error``: what it said last of any step, ``failure``: of those that go forward.
     ``resumed``: an earlier deployment that this one goes on with may have switched it; ``before`` is then what that one met.
     """
 
@@ -32,6 +33,7 @@ class HostProgress:
     shifted: bool = False
     changed: bool = False
     error: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
     resumed: bool = False
 
 
@@ -104,6 +106,8 @@ class Progress:
             entry.serving = release["version"]
         if error is not None:
             entry.error = error
+            if step not in ("revert", "inspect"):
+                entry.failure = error
 
     def _staged(self, entry: HostProgress, outcome: str, release: dict[str, Any]) -> None:
         if outcome in ("ok", "unchanged"):
@@ -133,7 +137,7 @@ class Progress:
         entry = self.hosts.get(host)
         if entry is None or entry.state not in ("pending", "staged"):
             return False
-        entry.state, entry.error = "failed", error
+        entry.state, entry.error, entry.failure = "failed", error, error
         return True
 
     def left_out(self) -> list[str]:

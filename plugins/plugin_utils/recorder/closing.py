@@ -38,7 +38,9 @@ def closing_answer(current: OpenDeployment, status: str, reason: str) -> dict[st
 
 def closing_data(current: OpenDeployment, status: str, reason: str) -> dict[str, Any]:
     """The data of the event ``deployment.closed``; with the lease, so that the lock goes free when it is still ours."""
-    errors = [entry.error for entry in current.progress.hosts.values() if entry.error]
+    hosts = current.progress.hosts.values()
+    # What fails while going back says nothing about the release that is left.
+    errors = [entry.failure for entry in hosts if entry.failure] or [entry.error for entry in hosts if entry.error]
     if current.progress.lease_lost:
         errors.insert(0, LeaseLostError(current.progress.halted).to_dict())
     lease = current.lease

@@ -215,3 +215,11 @@ def test_a_host_on_which_neither_version_is_healthy_is_within_no_budget():
     progress.record("web1", "activate", "failed", {}, {"code": "ROLLBACK_FAILED"}, True)
     assert not progress.may_go().go
     assert "web1" in progress.may_go().reason
+
+
+def test_what_fails_while_going_back_is_told_but_is_not_why_the_deployment_failed():
+    progress = started()
+    lost, ill = {"code": "PROVIDER_CONNECTION_ERROR"}, {"code": "HEALTH_CHECK_FAILED"}
+    progress.record("web1", "activate", "unreachable", {}, lost, None)
+    progress.record("web1", "revert", "failed", {}, ill, None)
+    assert (progress.hosts["web1"].error, progress.hosts["web1"].failure) == (ill, lost)
