@@ -204,9 +204,11 @@ class Operations(Questions):
             reply({"ok": True, "step_id": None, "fence": None, "digest": None})
             return
         current = self.current
-        if current.progress.lease_lost and request["step"] != "inspect":
-            hint = "Look at the playbook fraisier.deploy.status, then deploy again"
-            raise LeaseLostError("Another deployment has taken the lock; this one changes nothing more", hint=hint)
+        if request["step"] != "inspect":
+            self._require_controller()
+            if current.progress.lease_lost:
+                hint = "Look at the playbook fraisier.deploy.status, then deploy again"
+                raise LeaseLostError("Another deployment has taken the lock; this one changes nothing more", hint=hint)
         step_id = str(uuid7())
         lease = current.lease
         fence = {"token": lease.token, "owner": lease.owner, "owner_name": current.request["owner_name"]} if lease else None
@@ -215,6 +217,11 @@ class Operations(Questions):
         data["batch"] = next((number for number, group in enumerate(current.plan["groups"], start=1) if request["host"] in group), None)
         answer = {"ok": True, "step_id": step_id, "fence": fence, "planned": planned_for(current, request), "digest": current.plan.get("digest")}
         self.emit("step.intent", data, request["host"], lambda: reply(answer))
+
+    def _require_controller(self) -> None:
+        """Workers outlive their controller for a moment: what they ask then must not count as a gate that was passed, or begin another step."""
+        if self.over == "gone":
+            raise DeploymentError("The run was interrupted; this deployment changes nothing more", hint="Run the playbook fraisier.deploy.recover")
 
     def _op_outcome(self, request: dict[str, Any], reply: Reply) -> None:
         if self.current is None:
@@ -250,6 +257,7 @@ class Operations(Questions):
 
     def _op_gate(self, request: dict[str, Any], reply: Reply) -> None:
         current = self._open()
+        self._require_controller()
         if request["at"] == "before" and not request.get("again"):
             current.batches_seen += 1
             hold_to_plan(current)

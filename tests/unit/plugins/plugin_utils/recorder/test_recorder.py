@@ -190,6 +190,19 @@ def test_an_interrupt_is_recorded_at_once_though_the_controller_waits_for_its_wo
     assert feeder._process.poll() is None, "the lock outlives the interrupt until the lease ends: workers may still be acting"
 
 
+def test_after_an_interrupt_a_worker_that_is_still_there_passes_no_gate_and_begins_no_step(feeder, tmp_path):
+    call("open", **OPEN)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(DeploymentError, match="interrupted"):
+        call("gate", at="before", hosts=["web1"])
+    with pytest.raises(DeploymentError, match="interrupted"):
+        call("intent", host="web1", step="activate", version="1.0", attempt=1)
+    feeder.close()
+    assert rows(tmp_path, "SELECT count(*) FROM tb_event WHERE type = 'gate.decided'") == [(0,)]
+    assert rows(tmp_path, "SELECT count(*) FROM tb_step") == [(0,)]
+
+
 def test_interrupts_are_heard_again_as_before_once_the_run_has_ended(feeder):
     assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     feeder.close()
