@@ -32,6 +32,8 @@ LOOK_SECONDS = 0.25
 FLUSH_SECONDS = 5.0
 AWAY_PATIENCE_SECONDS = 2.0
 LONGEST_FAREWELL_SECONDS = 30.0
+INTERRUPT_PATIENCE_SECONDS = 12.0
+"""Ansible gives its workers 5 s after an interrupt. It would wait for ever when one of them was ended while it held the lock of their queue."""
 
 
 class Connection:
@@ -71,7 +73,7 @@ class Server:
         self._safe_ahead: set[int] = set()
         self._sent: int | None = None
         self._alive = True
-        self._linger_until = self._leave_at = 0.0
+        self._linger_until = self._leave_at = self._end_controller_at = 0.0
         self._pidfd = -1
 
     @property
@@ -175,6 +177,7 @@ class Server:
             connection.reply({"ok": True})
         elif request.get("op") == "interrupted":  # the controller has had a SIGINT and only waits for its workers
             connection.reply({"ok": True})
+            self._end_controller_at = time.monotonic() + float(self.settings.get("interrupt_patience", INTERRUPT_PATIENCE_SECONDS))
             self._controller_ended()
         else:
             self.operations.handle(request, connection.reply)
@@ -242,8 +245,20 @@ class Server:
         except BlockingIOError:
             pass
 
+    def _see_off(self) -> bool:
+        """Whether nothing is to be waited for of a controller that was interrupted; one that does not end in its time is made to."""
+        controller = self.settings["controller"]
+        if not self._end_controller_at or self._sent is not None or os.getppid() != controller:
+            return True
+        if time.monotonic() < self._end_controller_at:
+            return False
+        self._end_controller_at = 0.0
+        with contextlib.suppress(OSError):
+            os.kill(controller, signal.SIGTERM)
+        return True
+
     def _finished(self) -> bool:
-        if self._sent is None and self._alive:
+        if (self._sent is None and self._alive) or not self._see_off():
             return False
         if self._leave_at == 0.0:
             self._leave_at = max(time.monotonic(), self._linger_until) + LONGEST_FAREWELL_SECONDS

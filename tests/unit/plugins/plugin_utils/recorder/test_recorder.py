@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder import Feeder
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE, call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import read_lines
+from tests.conftest import TREE
 
 OPEN = {
     "fraise": "shop_api",
@@ -201,6 +205,26 @@ def test_after_an_interrupt_a_worker_that_is_still_there_passes_no_gate_and_begi
     feeder.close()
     assert rows(tmp_path, "SELECT count(*) FROM tb_event WHERE type = 'gate.decided'") == [(0,)]
     assert rows(tmp_path, "SELECT count(*) FROM tb_step") == [(0,)]
+
+
+HANGS = """
+import json, signal, sys, time
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder import Feeder
+signal.signal(signal.SIGINT, signal.default_int_handler)
+Feeder("run-9", json.loads(sys.argv[1])).start()
+try:
+    signal.raise_signal(signal.SIGINT)
+finally:
+    time.sleep(60)
+"""
+
+
+def test_a_controller_that_hangs_after_an_interrupt_is_ended(tmp_path):
+    hanging = subprocess.Popen([sys.executable, "-c", HANGS, json.dumps(settings(tmp_path, interrupt_patience=1))], env={**os.environ, "PYTHONPATH": str(TREE)})
+    try:
+        assert hanging.wait(30) == -signal.SIGTERM
+    finally:
+        hanging.kill()
 
 
 def test_interrupts_are_heard_again_as_before_once_the_run_has_ended(feeder):
