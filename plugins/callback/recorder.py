@@ -94,6 +94,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.lear
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import secret_values
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.events import RunEvents
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder import Feeder
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plays import is_ours
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import FAULT_VARIABLE
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.settings import recorder_settings
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.warm_up import warm_up
@@ -135,7 +136,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook):
         try:
-            self._feeder.start()
+            self._feeder.start(idle=not is_ours(playbook))
         except OSError as error:
             os.environ[FAULT_VARIABLE] = str(error)
             raise

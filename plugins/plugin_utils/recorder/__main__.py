@@ -42,6 +42,8 @@ def main() -> None:
     locate(root)
     os.nice(10)
     settings, rest = read_settings(events)
+    if settings.get("idle"):
+        os.nice(9)
     gc.disable()  # an import makes objects that stay: looking through them for garbage is a tenth of its time
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.server import Server
 

@@ -62,8 +62,11 @@ class Feeder:
         self._folder = ""
         self._interrupts: tuple[Any, Any] | None = None
 
-    def start(self) -> None:
-        """Start the recorder in a session of its own and tell it the settings over the pipe (the store's URL holds a password: never argv)."""
+    def start(self, idle: bool = False) -> None:
+        """Start the recorder in a session of its own and tell it the settings over the pipe (the store's URL holds a password: never argv).
+
+        ``idle``: nobody will wait for it before the run ends, so it takes only the time that a processor has left.
+        """
         self._folder = tempfile.mkdtemp(prefix="fraisier-")
         if len(self._folder) > LONGEST_FOLDER:
             os.rmdir(self._folder)  # noqa: PTH106
@@ -95,7 +98,7 @@ class Feeder:
         os.close(answer_in)
         listener.close()
         os.environ[SOCKET_VARIABLE] = socket_path
-        self._outgoing.append(encode({"settings": {**self.settings, "run": self.run, "socket": socket_path, "controller": os.getpid()}}))
+        self._outgoing.append(encode({"settings": {**self.settings, "run": self.run, "socket": socket_path, "controller": os.getpid(), "idle": idle}}))
         self._flush()
         self._report_interrupts()
 
