@@ -24,6 +24,9 @@ def findings(answer: Mapping[str, Any]) -> list[dict[str, str]]:
         )
     elif answer["missing"]:
         found.append((f"tables or views are missing: {', '.join(answer['missing'])}", f"Restore the newest backup: {RESTORE}"))
+    if answer.get("unguarded"):
+        remedy = f"Find out who took them away and what was changed since; then restore a backup, which brings them back: {RESTORE}"
+        found.append((f"triggers that keep the audit from being changed are gone or switched off: {', '.join(answer['unguarded'])}", remedy))
     if answer["orphans"]:
         why = "Somebody changed the store while foreign keys were off; restore a backup from before that"
         found.append((f"{answer['orphans']} rows whose parent is gone", f"{why}: {RESTORE}"))

@@ -13,24 +13,30 @@ from sqlalchemy.engine import Connection
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables, views
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.guards import missing_guards
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.revisions import schema_state
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import OPEN_STATUSES
 
 
 def inspect_store(connection: Connection) -> dict[str, Any]:
-    """{ok, dialect, server, schema, missing, orphans, stale_deployments, clock_skew_seconds, database_time}. ``ok``: schema known and whole, no orphans."""
+    """{ok, dialect, server, schema, missing, unguarded, orphans, stale_deployments, clock_skew_seconds, database_time}.
+
+    ``ok``: schema known and whole, no orphans. ``unguarded``: triggers of the audit that are gone, None where this user cannot see triggers.
+    """
     schema = schema_state(connection)
     missing = _missing(connection)
     orphans = 0 if missing else sum(_orphans(connection, table) for table in tables.metadata.sorted_tables)
+    unguarded = [] if missing else missing_guards(connection)
     before = datetime.now(UTC)
     there = read_clock(connection)
     here = before + (datetime.now(UTC) - before) / 2
     return {
-        "ok": schema.ready and not missing and not orphans,
+        "ok": schema.ready and not missing and not unguarded and not orphans,
         "dialect": connection.dialect.name,
         "server": ".".join(str(part) for part in connection.dialect.server_version_info or ()),
         "schema": {"current": schema.current, "head": schema.head, "pending": schema.pending, "empty": schema.empty, "newer": schema.newer},
         "missing": missing,
+        "unguarded": unguarded,
         "orphans": orphans,
         "stale_deployments": [] if missing else _stale(connection, there),
         "clock_skew_seconds": round((there - here).total_seconds(), 3),

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.findings import findings
 
 SCHEMA = {"current": "0002", "head": "0002", "pending": [], "empty": False, "newer": False}
-WELL = {"schema": SCHEMA, "missing": [], "orphans": 0, "stale_deployments": [], "clock_skew_seconds": 0.1, "spool": []}
+WELL = {"schema": SCHEMA, "missing": [], "unguarded": [], "orphans": 0, "stale_deployments": [], "clock_skew_seconds": 0.1, "spool": []}
 
 
 def test_a_store_in_order_has_no_findings() -> None:
@@ -26,6 +26,7 @@ def test_a_store_in_order_has_no_findings() -> None:
         ({"schema": {**SCHEMA, "current": None, "pending": ["0001", "0002"]}, "missing": ["tb_lock"]}, "not there yet, 0002 is needed", "store=migrate"),
         ({"schema": {**SCHEMA, "current": "0009", "newer": True}}, "newer than this collection", "Install"),
         ({"missing": ["v_fleet"]}, "missing: v_fleet", "store -e store=restore -e replace=true -e path="),
+        ({"unguarded": ["tr_audit_update"]}, "gone or switched off: tr_audit_update", "store=restore"),
         ({"orphans": 3}, "3 rows whose parent is gone", "store=restore -e replace=true -e path="),
         ({"clock_skew_seconds": 2.1}, "2.1 s ahead of", "NTP"),
         ({"clock_skew_seconds": -7.0}, "7 s behind", "NTP"),
