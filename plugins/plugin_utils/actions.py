@@ -22,6 +22,21 @@ NO_SECRETS = frozenset({"ansible_facts", "ansible_version", "environment", "grou
 """Variables of Ansible's own that are large, or all of the others once more."""
 
 
+def require_whole_values(task_vars: dict[str, Any]) -> None:
+    """Refuse a run of whose ``-e reason=two words`` Ansible has cut the second word: it keeps what belongs to no variable under ``_raw_params``.
+
+    The words are not shown, for they may be of a secret.
+    """
+    left_over = len(str(task_vars.get("_raw_params") or "").split())
+    if left_over:
+        told = "a word that belongs" if left_over == 1 else f"{left_over} words that belong"
+        raise ValidationError(
+            f"--extra-vars has {told} to no variable, so a value was cut short",
+            hint="Quote values with spaces twice: -e \"reason='two words'\"",
+            context={"option": "--extra-vars", "words": left_over},
+        )
+
+
 class FraisierAction(ActionBase):  # type: ignore[misc]
     """An action with an argument ``SPEC``; subclasses implement :meth:`act`, which returns a result or raises FraisierError."""
 
@@ -36,6 +51,7 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         arguments: dict[str, Any] = {}
         try:
+            require_whole_values(variables)
             arguments = self._arguments()
             result.update(self.act(arguments, variables))
         except FraisierError as error:

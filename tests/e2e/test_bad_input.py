@@ -121,6 +121,16 @@ def test_what_cannot_work_is_refused_before_anything_is_locked_or_written(fleet:
     assert_nothing_changed(fleet)
 
 
+def test_a_value_that_the_shell_or_ansible_has_cut_is_refused(fleet: LocalFleet) -> None:
+    deployments = len(fleet.controller.history())
+    ended = fleet.controller.run("deploy", "-e", "reason=two words", fraise="shop_api", version=NEXT)
+    assert ended.code != 0
+    assert "a value was cut short" in said(ended.output)
+    assert """-e "reason='two words'\"""" in said(ended.output)
+    assert len(fleet.controller.history()) == deployments
+    assert_nothing_changed(fleet)
+
+
 @dataclass(frozen=True)
 class Faulty:
     """One deployment in which each host but one has a fault of its own."""

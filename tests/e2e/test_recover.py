@@ -194,7 +194,9 @@ def test_a_wait_between_batches_that_was_waited_out_is_not_waited_again(shop: Sh
     assert shop.is_one(version)
     shop.good = version
     told = events(shop.fleet.controller, shop.fleet.controller.latest()["run"], "recorder")
-    assert [event["data"]["batch"] for event in told if event["type"] == "gate.waiting"] == [3], f"the first wait was over, the second one was not:\n{run.output}"
+    assert [event["data"]["batch"] for event in told if event["type"] == "gate.waiting"] == [3], (
+        f"the first wait was over, the second one was not:\n{run.output}"
+    )
 
 
 def test_a_run_that_goes_on_and_fails_takes_back_what_the_first_one_had_changed(shop: Shop) -> None:

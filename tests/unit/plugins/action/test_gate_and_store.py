@@ -50,6 +50,14 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_asked(listenin
     assert listening.asked == []
 
 
+def test_a_run_with_a_value_that_was_cut_asks_nothing_and_does_not_show_the_words(listening: Recorder) -> None:
+    result = act(gate.ActionModule, {"at": "before"}, variables={"_raw_params": "horse battery"})
+    assert result["failed"]
+    assert "2 words that belong to no variable" in result["msg"]
+    assert "horse" not in str(result)
+    assert listening.asked == []
+
+
 def test_without_the_callback_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
     result = act(gate.ActionModule, {"at": "before"})
