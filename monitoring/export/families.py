@@ -79,6 +79,13 @@ FAMILIES = (
         "mixed_fleet",
         ("fraise", "environment"),
     ),
+    Family(
+        GaugeMetricFamily,
+        "fraisier_locked",
+        "Whether a person or an undo keeps deployments away until somebody unlocks: 1 or 0",
+        "locked",
+        ("fraise", "environment"),
+    ),
 )
 
 

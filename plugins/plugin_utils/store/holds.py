@@ -53,6 +53,20 @@ def active(connection: Connection, fraise: str | None, environment: str | None, 
     return [dict(row) for row in connection.execute(query.order_by(hold.c.placed_at.desc(), hold.c.pk_hold.desc())).mappings()]
 
 
+def figures(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    """For each pair that was ever deployed, whether a hold stands in its way (1 or 0)."""
+    now, lock = read_clock(connection), tables.lock
+    holding = select(hold.c.fk_environment, hold.c.fk_fraise).where(*_in_force(now))
+    held = {(row.fk_environment, row.fk_fraise) for row in connection.execute(holding)}
+    query = (
+        select(tables.fraise.c.identifier.label("fraise"), tables.environment.c.identifier.label("environment"), lock.c.fk_environment, lock.c.fk_fraise)
+        .join(tables.fraise, tables.fraise.c.pk_fraise == lock.c.fk_fraise)
+        .join(tables.environment, tables.environment.c.pk_environment == lock.c.fk_environment)
+    )
+    pairs = [(row.fraise, row.environment, {(row.fk_environment, row.fk_fraise), (row.fk_environment, None)}) for row in connection.execute(query)]
+    return {"locked": [{"fraise": fraise, "environment": environment, "value": int(bool(ways & held))} for fraise, environment, ways in pairs]}
+
+
 def place(connection: Connection, request: HoldRequest) -> dict[str, Any]:
     """A person's hold, as its row."""
     check_pair(request.fraise, request.environment)

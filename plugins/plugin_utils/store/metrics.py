@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, true
 from sqlalchemy.engine import Connection
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, tables
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, holds, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import OPEN_STATUSES
 
 DEPLOYMENT_BOUNDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -32,6 +32,7 @@ def metrics_rows(connection: Connection) -> Figures:
         **added(counted(connection, true()), *pruned),
         "active_deployments": _counted(connection, _active()),
         **debts.figures(connection),
+        **holds.figures(connection),
     }
 
 

@@ -54,6 +54,7 @@ def test_the_figures_are_the_same_on_every_database_and_pass_promtool(store_url:
         ("fraisier_active_deployments", {"provider": "bare_metal"}, 1),
         ("fraisier_owed_hosts", {"fraise": "shop_api", "environment": "production"}, 0),
         ("fraisier_mixed_fleet", {"fraise": "shop_api", "environment": "production"}, 0),
+        ("fraisier_locked", {"fraise": "shop_api", "environment": "production"}, 0),
     ):
         assert value(printed.stdout, name, **labels) == number, name
     assert once(store_url, tmp_path).stdout == printed.stdout

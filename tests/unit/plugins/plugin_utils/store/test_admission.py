@@ -78,6 +78,25 @@ def test_a_fraise_and_its_whole_environment_are_locked_and_unlocked_apart(store:
     assert [hold["environment"] for hold in store.admissions.holds()] == ["staging"]
 
 
+def test_the_figures_tell_of_each_pair_whether_it_is_locked(store: Store) -> None:
+    for fraise in ("shop_api", "mailer"):
+        Run(store, fraise=fraise).done()
+
+    def locked() -> dict[str, int]:
+        return {row["fraise"]: row["value"] for row in store.metrics_rows()["locked"]}
+
+    assert locked() == {"shop_api": 0, "mailer": 0}
+    store.admissions.lock(asked())
+    store.admissions.lock(asked(environment="staging"))
+    assert locked() == {"shop_api": 1, "mailer": 0}
+    store.admissions.lock(asked(fraise=None))
+    assert locked() == {"shop_api": 1, "mailer": 1}
+    store.admissions.unlock(asked())
+    assert locked() == {"shop_api": 1, "mailer": 1}
+    store.admissions.unlock(asked(fraise=None))
+    assert locked() == {"shop_api": 0, "mailer": 0}
+
+
 def test_of_several_locks_the_one_that_is_named_is_lifted(store: Store) -> None:
     first, second = store.admissions.lock(asked()), store.admissions.lock(asked())
     assert store.admissions.unlock(asked(hold=first["identifier"])) == [first]
