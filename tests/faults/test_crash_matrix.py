@@ -52,14 +52,16 @@ def one_round(shop: Shop, number: int, name: str, target: str, boundary: str) ->
     found = shop.violations({version, good})
     if name == "SIGSTOP" and how == "deploy" and run.code != 0 and code != 0:
         found.append(f"neither ended well: {run.output[-2000:]}")
-    if name != "SIGSTOP" and run.code != 0:
+    # A recorder does not heed SIGTERM: its undo goes to the end, which speaks against the release, so deploying that once more is refused.
+    refused = undo and (name, target) == ("SIGTERM", "recorder") and "[RELEASE_QUARANTINED]" in run.output
+    if name != "SIGSTOP" and run.code != 0 and not refused:
         found.append(f"the {how} ended with {run.code}: {run.output[-2000:]}")
     versions = set(shop.fleet.serving().values())
     if found:
         shop.renew()
     else:
         shop.good = str(versions.pop())
-    return found, f"{how}: {'new' if shop.good == version else 'old'} version"
+    return found, f"{'refused' if refused else how}: {'new' if shop.good == version else 'old'} version"
 
 
 def alive(pid: int) -> bool:
