@@ -25,6 +25,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.registry import pr
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import nothing_owed_line, owed_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import program
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.known_variables import misspelt
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import check_prefix
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import GOOD_END
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
@@ -127,8 +128,9 @@ class DeploymentAction(FraisierAction):
         count = len(deployment["plan"]["hosts"])
         text = f"{name}: {request['kind']} {deployment['version']} on {count} hosts in batches of {widths}, last good: {deployment['last_good'] or 'none'}"
         text += f", goes on with {deployment['resumes']}" if deployment.get("resumes") else ""
+        warnings = misspelt(str(key) for key in task_vars)
         # A lock and a record are no change of a host: a run that finds every host as it should be says changed=0.
-        return {"changed": False, "msg": text, **deployment}
+        return {"changed": False, "msg": text, **deployment, **({"warnings": warnings} if warnings else {})}
 
     def _ask_until(self, request: dict[str, Any], wait: int) -> dict[str, Any]:
         """Ask for the lock; while another holds it, ask again until ``wait`` seconds are over."""

@@ -19,7 +19,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import find_pair
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.transactions import Transactions
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import OPEN_STATUSES, CommandRequest, Event, format_time
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import OPEN_STATUSES, CommandRequest, Event, told_time
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, optional
 
 command, deployment = tables.command, tables.deployment
@@ -84,7 +84,7 @@ def _looked(connection: Connection, request: CommandRequest, now: datetime) -> t
     pair = find_pair(connection, request.fraise, request.environment)
     row = _meant(connection, request, pair)
     if pair is None or pair.fk_deployment != row.pk_deployment or pair.released_at is not None or pair.expires_at <= now:
-        since = f" since {format_time(pair.expires_at)}" if pair is not None and pair.expires_at is not None else ""
+        since = f" since {told_time(pair.expires_at)}" if pair is not None and pair.expires_at is not None else ""
         raise NoOpenDeploymentError(
             f"{row.identifier} was not closed, but its controller has not been heard of{since}: nobody is there to obey",
             hint=f"Look at what the hosts serve with fraisier.deploy.status -e fraise={request.fraise}, then deploy or roll back again",

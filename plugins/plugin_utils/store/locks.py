@@ -17,7 +17,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import table
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import Deed, remember
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import find_pair, insert_missing, named_key
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Lease, LockRow, format_time
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import Lease, LockRow, format_time, told_time
 
 lock = tables.lock
 
@@ -80,7 +80,7 @@ def _lost(lease: Lease, row: Row[Any] | None) -> LeaseLostError:
     if row.token == lease.token:
         what = "was given back"
     else:
-        since = format_time(row.acquired_at) if row.acquired_at else "an unknown time"
+        since = told_time(row.acquired_at) if row.acquired_at else "an unknown time"
         what = f"went to {row.owner_name} (token {row.token}, ours was {lease.token}) at {since}"
     hint = "This run changes nothing more; look at the history, then run it again"
     return LeaseLostError(f"The lock of {lease.fraise} in {lease.environment} {what}", context=context, hint=hint)
@@ -148,9 +148,9 @@ def locked(connection: Connection, fraise: str, environment: str) -> DeploymentL
     if row is None or row.acquired_at is None or row.expires_at is None:
         return DeploymentLockedError(f"{fraise} in {environment} is locked", hint="Run it again")
     return DeploymentLockedError(
-        f"{fraise} in {environment} is locked by {row.owner_name} since {format_time(row.acquired_at)}"
+        f"{fraise} in {environment} is locked by {row.owner_name} since {told_time(row.acquired_at)}"
         f"{f' for {row.deployment}' if row.deployment else ''}{f': {row.reason}' if row.reason else ''}",
-        hint=f"Wait for it with -e wait=900; if that run is dead, the lock frees itself at {format_time(row.expires_at)}",
+        hint=f"Wait for it with -e wait=900; if that run is dead, the lock frees itself at {told_time(row.expires_at)}",
         context={
             "fraise": fraise,
             "environment": environment,

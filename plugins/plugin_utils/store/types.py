@@ -295,6 +295,11 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def told_time(moment: datetime) -> str:
+    """The same for a person: whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def parse_time(text: str) -> datetime:
     """An aware UTC moment from ISO 8601 text; ValueError when it bears no zone or no database could keep it."""
     moment = datetime.fromisoformat(text)

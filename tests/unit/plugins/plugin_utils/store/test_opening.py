@@ -33,7 +33,7 @@ def test_a_second_owner_is_told_who_since_when_why_and_what_to_do(store: Store) 
     said = str(caught.value)
     for part in (
         "ada@controller 42",
-        first.opened.lease.acquired_at.isoformat(timespec="microseconds"),
+        f"{first.opened.lease.acquired_at:%Y-%m-%d %H:%M:%S} UTC",
         "weekly release",
         "shop_api:production:1",
         "-e wait=900",
