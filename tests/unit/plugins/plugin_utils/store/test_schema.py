@@ -141,6 +141,7 @@ def test_a_check_finds_orphans_and_deployments_nobody_holds(store: Store) -> Non
         "server": sqlite3.sqlite_version,
         "schema": {"current": tables.HEAD_REVISION, "head": tables.HEAD_REVISION, "pending": [], "empty": False, "newer": False},
         "missing": [],
+        "unguarded": [],
         "orphans": 0,
         "stale_deployments": [],
         "clock_skew_seconds": 0,
