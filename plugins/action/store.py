@@ -7,6 +7,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import Fra
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.maintenance_reports import (
     backup_report,
     check_message,
+    check_report,
     maintenance_request,
     prune_diff,
     prune_report,
@@ -18,7 +19,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import rep
 
 MIGRATION_SECONDS = 120.0
 PRUNE_SECONDS = 3600.0
-REPORTS = {"plan": plan_report, "plans": plans_report, "prune": prune_report, "backup": backup_report, "restore": restore_report}
+REPORTS = {"plan": plan_report, "plans": plans_report, "check": check_report, "prune": prune_report, "backup": backup_report, "restore": restore_report}
 CARE = ("backup", "prune", "restore")
 CALLS = 6
 """A backup or a restore runs so many programs, one after the other, each with the time limit."""

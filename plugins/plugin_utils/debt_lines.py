@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 REASON_LENGTH = 120
-REMEDY = "Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=NAME"
 
 
 def brief(reason: str) -> str:
@@ -17,16 +16,21 @@ def brief(reason: str) -> str:
     return reason if len(reason) <= REASON_LENGTH else f"{reason[: REASON_LENGTH - 3]}..."
 
 
+def remedy(fraise: str) -> str:
+    """What brings hosts up that were left behind."""
+    return f"Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise={fraise}"
+
+
 def nothing_owed_line(version: str) -> str:
     """What a catching up says that has nothing to do."""
     return f"no host of this run owes anything, the fleet has {version}"
 
 
-def owed_lines(version: str, owed: Mapping[str, str]) -> list[str]:
+def owed_lines(fraise: str, version: str, owed: Mapping[str, str]) -> list[str]:
     """After an outcome: which hosts were left behind, and what brings them up."""
     if not owed:
         return []
-    return [*(f"{host} owes {version} ({brief(reason)})" for host, reason in owed.items()), REMEDY]
+    return [*(f"{host} owes {version} ({brief(reason)})" for host, reason in owed.items()), remedy(fraise)]
 
 
 def drift_line(host: str, drift: Mapping[str, Any]) -> str:

@@ -158,7 +158,7 @@ class DeploymentAction(FraisierAction):
         lines = outcome_lines(deployment, answer)
         if self._task.check_mode:
             lines = undo_plan_lines(answer) if answer.get("recovery") == "undo" else plan_lines(deployment, answer["checks"])
-        lines += owed_lines(deployment["version"], answer.get("owed") or {})
+        lines += owed_lines(str(deployment["identifier"]).partition(":")[0], deployment["version"], answer.get("owed") or {})
         self.say(*lines)
         told = {key: answer[key] for key in ("status", "reason")}
         hosts = {name: {**host, "error": _brief(host["error"])} for name, host in answer["hosts"].items()}

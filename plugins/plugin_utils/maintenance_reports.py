@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import moment
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import moment, table
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who
 
 
@@ -71,6 +71,30 @@ def restore_report(answer: Mapping[str, Any]) -> list[str]:
         lines.append(f"  Not in the backup, so no longer in force: {', '.join(answer['lost'])}")
     lines.append("  Hosts may be ahead of this record. Compare with: ansible-playbook fraisier.deploy.status")
     return [*lines, *(f"  Note: {note}" for note in answer["notes"])]
+
+
+def check_report(answer: Mapping[str, Any]) -> list[str]:
+    """How the store is, a line for each question that was asked of it; then the findings."""
+    schema, chain, unguarded = answer["schema"], answer.get("chain"), answer.get("unguarded", [])
+    skew = float(answer["clock_skew_seconds"])
+    guards = "not to be seen by this role" if unguarded is None else f"gone: {', '.join(unguarded)}" if unguarded else "in place"
+    lines = [
+        f"Store: {answer['dialect']} {answer.get('server') or ''}".rstrip() + f", schema {schema['current'] or 'none'}, newest {schema['head']}",
+        f"  tables and views: {'missing: ' + ', '.join(answer['missing']) if answer['missing'] else 'all there'}",
+        f"  rows without their parent: {answer['orphans']}",
+        f"  clock: {abs(skew):g} s {'ahead of' if skew >= 0 else 'behind'} this controller's, {moment(answer['database_time'])} UTC",
+        f"  deployments that nobody works on: {', '.join(answer['stale_deployments']) or 'none'}",
+    ]
+    if chain:
+        lines.append(f"  audit: {'whole' if chain['ok'] else 'not whole, ' + chain['problem']['text']}, {chain['rows']} rows; its triggers: {guards}")
+    if "spool" in answer:
+        lines.append(f"  events that wait on this controller: {', '.join(answer['spool']) or 'none'}")
+    if answer.get("rows"):
+        lines += ["", *table(("TABLE", "ROWS"), sorted(answer["rows"].items()))]
+    found = answer.get("findings") or []
+    if not found:
+        return [*lines, "", "In order"] if "findings" in answer else lines
+    return [*lines, *(line for finding in found for line in ("", f"FINDING: {finding['finding']}", f"  Remedy: {finding['remedy']}"))]
 
 
 def check_message(answer: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import REMEDY, brief
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import brief, remedy
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hold_reports import held_word, hold_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import steps_to_run
 
@@ -97,7 +97,7 @@ def report_lines(query: str, answer: Any, answers: dict[str, Any] | None = None)
         return _deployment(answer)
     if query in ("sql", "grants"):
         return str(answer["sql"]).splitlines()
-    return _check(answer)
+    return _migrated(answer)
 
 
 def moment(value: Any) -> str:
@@ -162,7 +162,8 @@ def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]
         head += ["ANSWERS", "AGREES", "NOTE"][:width]
         rows = [[*row, *words[:width]] for row, words in zip(rows, told, strict=True)]
     owed = [(row["fraise"], row["environment"], row["host"], row["version"], moment(row["since"]), brief(row["reason"])) for row in answer.get("owed") or []]
-    debts = ["", *table(("FRAISE", "ENVIRONMENT", "HOST", "OWES", "SINCE (UTC)", "WHY"), owed), REMEDY] if owed else []
+    remedies = [remedy(name) for name in sorted({row[0] for row in owed})]
+    debts = ["", *table(("FRAISE", "ENVIRONMENT", "HOST", "OWES", "SINCE (UTC)", "WHY"), owed), *remedies] if owed else []
     return [*lines, "", *table(head, rows), *debts, *held]
 
 
@@ -201,10 +202,7 @@ def _order(command: dict[str, Any]) -> list[object]:
     return [verb, command["user_name"], moment(command["issued_at"]), command["reason"], moment(command["obeyed_at"]), command["outcome"]]
 
 
-def _check(answer: dict[str, Any]) -> list[str]:
+def _migrated(answer: dict[str, Any]) -> list[str]:
     schema = answer["schema"]
-    lines = [f"Store: {schema['dialect']}, schema {schema['current'] or 'none'}, newest {schema['head']}"]
-    if "applied" in answer:
-        lines.append(f"Migrated: {', '.join(answer['applied'])}" if answer["applied"] else "Nothing to migrate")
-    lines += [f"{key}: {value}" for key, value in answer.items() if key not in ("schema", "applied")]
-    return lines
+    applied = f"Migrated: {', '.join(answer['applied'])}" if answer["applied"] else "Nothing to migrate"
+    return [f"Store: {schema['dialect']}, schema {schema['current'] or 'none'}, newest {schema['head']}", applied]

@@ -159,7 +159,7 @@ def test_a_run_covers_the_whole_fraise_when_no_host_of_its_group_is_missing(list
 def test_closing_names_who_owes_and_what_brings_them_up(listening: Recorder) -> None:
     listening.answers["close"] = [{**closed("success"), "left_out": ["web2"], "owed": {"web2": "unreachable: no route"}}]
     lines = act(ActionModule, {"state": "closed"})["lines"]
-    assert lines[-2:] == ["web2 owes 1.4.2 (unreachable: no route)", "Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=NAME"]
+    assert lines[-2:] == ["web2 owes 1.4.2 (unreachable: no route)", "Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=shop_api"]
 
 
 def test_closing_in_check_mode_is_no_failure_for_a_host_that_would_be_left_out(listening: Recorder) -> None:

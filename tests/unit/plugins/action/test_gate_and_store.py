@@ -13,6 +13,16 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol 
 from tests.unit.plugins.action.acting import Recorder, act
 
 DECISION = {"go": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3, "undo": {"web2": "1.0.0"}, "last_good": "1.0.0"}
+CHECKED = {
+    "ok": True,
+    "dialect": "sqlite",
+    "schema": {"current": "0001", "head": "0002"},
+    "missing": [],
+    "orphans": 0,
+    "stale_deployments": [],
+    "clock_skew_seconds": 0.0,
+    "database_time": "2026-11-22T11:33:21+00:00",
+}
 SCHEMA = {"dialect": "sqlite", "current": "0001", "head": "0001", "pending": []}
 
 
@@ -137,6 +147,6 @@ def test_a_migration_is_a_change_when_something_was_applied(listening: Recorder,
 
 
 def test_check_mode_looks_at_the_schema_and_migrates_nothing(listening: Recorder) -> None:
-    listening.answers["query"] = [{"answer": {"ok": True, "schema": SCHEMA}}]
+    listening.answers["query"] = [{"answer": CHECKED}]
     assert act(store.ActionModule, {"query": "migrate"}, check=True)["changed"] is False
     assert [request["query"] for request in listening.of("query")] == ["check"]

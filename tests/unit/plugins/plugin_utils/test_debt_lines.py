@@ -7,12 +7,12 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import 
 
 
 def test_who_owes_is_told_with_the_reason_and_the_remedy() -> None:
-    assert owed_lines("1.1", {"web2": "unreachable: no route"}) == [
+    assert owed_lines("shop_api", "1.1", {"web2": "unreachable: no route"}) == [
         "web2 owes 1.1 (unreachable: no route)",
-        "Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=NAME",
+        "Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=shop_api",
     ]
-    assert len(owed_lines("1.1", {"web2": "x" * 500})[0]) < 160
-    assert owed_lines("1.1", {}) == []
+    assert len(owed_lines("shop_api", "1.1", {"web2": "x" * 500})[0]) < 160
+    assert owed_lines("shop_api", "1.1", {}) == []
 
 
 def test_nothing_to_do_is_told() -> None:

@@ -160,7 +160,7 @@ def test_the_status_lists_who_owes_since_when_and_why() -> None:
         "FRAISE  ENVIRONMENT  HOST  OWES  SINCE (UTC)          WHY",
         f"shop    test         web3  1.0   2026-11-22 11:33:21  unreachable: {'x' * 104}...",
     ]
-    assert lines[10:] == ["Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=NAME"]
+    assert lines[10:] == ["Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=shop"]
 
 
 def test_a_host_that_serves_nothing_is_not_one_that_was_not_asked() -> None:
@@ -213,14 +213,6 @@ def test_a_deployment_without_hosts_or_an_end_is_told_all_the_same() -> None:
 
 
 SCHEMA = {"dialect": "sqlite", "current": "0001", "head": "0002", "pending": ["0002"]}
-
-
-def test_a_check_of_the_store_names_its_schema_and_each_finding() -> None:
-    assert report_lines("check", {"ok": False, "orphans": 2, "schema": {**SCHEMA, "current": None}}) == [
-        "Store: sqlite, schema none, newest 0002",
-        "ok: False",
-        "orphans: 2",
-    ]
 
 
 @pytest.mark.parametrize(("applied", "line"), [(["0001", "0002"], "Migrated: 0001, 0002"), ([], "Nothing to migrate")])
