@@ -55,6 +55,11 @@ ASKED = (
     "approve_own",
 )
 """Options of the task that the recorder is asked with as they are."""
+POLICY = (
+    *("fraise_type", "provider", "strategy", "batches", "max_failed", "max_unreachable", "pause", "approvals", "approve_own"),
+    *("freezes", "environment_freezes"),
+)
+"""Settings that are kept with each deployment: the audit tells when one differs from the deployment before."""
 
 
 class DeploymentAction(FraisierAction):
@@ -113,7 +118,7 @@ class DeploymentAction(FraisierAction):
             "owner_name": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getppid()})",
             "check": bool(self._task.check_mode),
             "override": redactor.text(one_line(arguments.get("override"))),
-            "options": {key: arguments[key] for key in ("lock_after_undo", "undo_limit")},
+            "options": {**redactor.clean({key: arguments.get(key) for key in POLICY}), **{key: arguments[key] for key in ("lock_after_undo", "undo_limit")}},
             **{key: arguments.get(key) for key in ("freezes", "environment_freezes")},
         }
         answer = self._ask_until(request, arguments["wait"])

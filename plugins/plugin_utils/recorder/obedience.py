@@ -67,6 +67,7 @@ class Obedience:
         found = waits.look(at, current.batches_seen, len(current.plan["batches"]), now)
         if found is None:
             return None
+        current.waited = True
         if begins and pause is not None:
             self._emit("deployment.paused", {"reason": found.reason, "command": pause.command})
             self._obeyed(pause.command, f"paused {'before batch ' + str(current.batches_seen) if at == 'before' else 'before it settles'}")

@@ -14,6 +14,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Vali
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import take_over
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits, bake_seconds
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts import catchup, empty_plan, owes, unreachable_budget
@@ -42,6 +43,9 @@ class OpenDeployment:
     applied: AppliedPlan | None = None
     takeover: Takeover | None = None
     waits: Waits = field(default_factory=Waits)
+    opened_at: float = 0.0
+    usual_seconds: float | None = None
+    waited: bool = False
 
 
 def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float, admission: Admission) -> dict[str, Any]:
@@ -115,3 +119,25 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
     )
     told = {"version": version, "plan": plan, "identity": opened, "good": opened.previous_version, "applied": applied}
     return {**told, "owes": owes(store, request, version), "takeover": takeover}
+
+
+def opened(request: dict[str, Any], admission: Admission, answer: dict[str, Any]) -> OpenDeployment:
+    """The deployment that :func:`open_in_store` made; one that goes on with an earlier one knows what that one had changed."""
+    plan = answer["plan"]
+    identity: Opened | None = answer["identity"]
+    current = OpenDeployment(
+        version=answer["version"],
+        plan=plan,
+        progress=Progress.start(answer["version"], answer["good"], plan["hosts"], plan["max_failed"], plan["max_unreachable"]),
+        identity=identity,
+        lease=identity.lease if identity else None,
+        admission=admission,
+        request=request,
+        applied=answer["applied"],
+        owes=answer.get("owes", True),
+        takeover=answer.get("takeover"),
+        waits=Waits(float(plan["pause_seconds"])),
+    )
+    if current.takeover is not None and request["kind"] != "recover":
+        take_over(current.progress, current.takeover.touched, current.takeover.passed)
+    return current

@@ -22,20 +22,18 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
 )
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import take_over
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits, bake_seconds
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import debts
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import bake_seconds
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import comparing, debts
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing import closing_answer, closing_data
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store, opened
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.questions import Questions, Reply
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import decide_recovery, ended_well, settled_events
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Opened, Store
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
 
 SURE_OF_LEASE = ("intent", "gate", "close")
 """Operations after which something changes, or is said for good: no answer on a lease that may be another's."""
@@ -125,28 +123,13 @@ class Operations(Questions):
             self._opened(request, admission, answer)
             reply({"ok": True, "deployment": self.describe()})
             debts.learn_recorded(self.sink, self._open(), request["fraise"], request["environment"])
+            comparing.compare(self.sink, self, self._open(), self.clock())
 
         self.sink.ask(Job(ask, done))
 
     def _opened(self, request: dict[str, Any], admission: Admission, answer: dict[str, Any]) -> None:
-        identity: Opened | None = answer["identity"]
-        plan = answer["plan"]
-        self.current = OpenDeployment(
-            version=answer["version"],
-            plan=plan,
-            progress=Progress.start(answer["version"], answer["good"], plan["hosts"], plan["max_failed"], plan["max_unreachable"]),
-            identity=identity,
-            lease=identity.lease if identity else None,
-            admission=admission,
-            request=request,
-            applied=answer["applied"],
-            owes=answer.get("owes", True),
-            takeover=answer.get("takeover"),
-            waits=Waits(float(plan["pause_seconds"])),
-        )
+        self.current = opened(request, admission, answer)
         self.keeper = LeaseKeeper(self.current, self.settings, self.sink.ask, self.emit, self.clock)
-        if self.current.takeover is not None and request["kind"] != "recover":
-            take_over(self.current.progress, self.current.takeover.touched, self.current.takeover.passed)
         # The run may have ended while the store was still opening.
         if self.over == "gone":
             self.controller_gone()
@@ -317,6 +300,7 @@ class Operations(Questions):
         if current.takeover is not None and current.identity is not None and ended_well(current.takeover, status):
             for told in settled_events(current.takeover, current.identity.identifier):
                 self.emit("deployment.recovered", told["data"], deployment=told["deployment"])
+        comparing.tell_slow(self, current, status, self.clock())
         self.emit("deployment.closed", closing_data(current, status, reason), None, done)
         current.closed = True
 

@@ -89,3 +89,21 @@ def _told(table: Table) -> list[Any]:
         elif column.name != "id" and not column.name.startswith(("pk_", "fk_")):
             told.append(column)
     return told
+
+
+def options_before_and_of(connection: Connection, identifier: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of the deployment of the same pair that came before the one with this UUID ({} for the first one), and its own."""
+    table = tables.deployment
+    own = connection.execute(select(table).where(table.c.id == identifier)).one()
+    before = (
+        select(table.c.options)
+        .where(
+            table.c.fk_fraise == own.fk_fraise,
+            table.c.fk_environment == own.fk_environment,
+            table.c.number < own.number,
+            table.c.kind != "recover",  # it takes over what was planned before
+        )
+        .order_by(table.c.number.desc())
+        .limit(1)
+    )
+    return dict(connection.execute(before).scalar_one_or_none() or {}), dict(own.options)

@@ -248,6 +248,10 @@ class Store:
         """Every host that was ever deployed to, with the version it was last heard to serve."""
         return self._transactions.read("reading recorded versions", lambda connection: debts.recorded_versions(connection, fraise, environment))
 
+    def options_before_and_of(self, deployment: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The options of the deployment of the same pair before the one with this UUID ({} for the first), and its own."""
+        return self._transactions.read("comparing options", lambda connection: queries.options_before_and_of(connection, deployment))
+
     def metrics_rows(self) -> dict[str, list[dict[str, Any]]]:
         """Figures for the exporter: see metrics.metrics_rows."""
         return self._transactions.read("summing up figures", metrics.metrics_rows)
