@@ -53,7 +53,9 @@ test-integration: venv tools  ## the store on SQLite, PostgreSQL and MariaDB
 
 .PHONY: test-e2e
 test-e2e: venv tools  ## deployments to real systemd hosts
-	@$(PYTEST) -q tests/e2e $(ARGS)
+	@$(PYTEST) -q -n 2 --dist loadfile -m "not alone" tests/e2e $(ARGS); beside=$$?; \
+	$(PYTEST) -q -m alone tests/e2e $(ARGS); alone=$$?; \
+	[ $$beside$$alone != 55 ] && [[ $$beside =~ ^[05]$$ && $$alone =~ ^[05]$$ ]]  # 5: ARGS left none of these
 
 .PHONY: test
 test: venv  ## lint, unit, integration, end to end and molecule, with the time of each

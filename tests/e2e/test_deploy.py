@@ -18,6 +18,7 @@ import yaml
 from tests.e2e.real_fleet import ROOT, RealFleet
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.alone
 # Version 3.0.0 answers well everywhere; this check of the second and third host alone refuses it.
 REFUSES_3 = {"exec": {"command": ["/bin/sh", "-c", f"! grep -q '^3.0.0' {ROOT}/current/VERSION"]}}
 ANSWERS = {"http": {"url": "http://127.0.0.1:8000/health", "json": {"version": "{{ version }}"}}}

@@ -18,6 +18,7 @@ from tests.e2e.controller import UNDO_LEAVES_NO_LOCK
 from tests.e2e.real_fleet import RealFleet
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.alone
 LEASE = 4
 SLOWEST_DEPLOYMENT = 8.0
 ROUNDS = int(os.environ.get("FRAISIER_KILL_ROUNDS", "3"))

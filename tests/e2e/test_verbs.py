@@ -18,6 +18,7 @@ import pytest
 
 from tests.e2e.local_fleet import LocalFleet
 
+pytestmark = pytest.mark.alone
 HOSTS = ["web1", "web2", "web3"]
 OBEYS = timedelta(seconds=2)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import time
@@ -42,9 +43,13 @@ def ensure_engine() -> None:
     if os.geteuid() != 0:
         raise TestbedError("no container engine answers, and only root can start one. Run: sudo systemctl start docker, and be in the group docker")
     require(["dockerd", "iptables"])
-    if answers():  # where systemd runs, installing the package has started it
-        return
-    log = cache_folder() / "dockerd.log"
+    with (cache_folder() / "engine.lock").open("w") as lock:  # two sessions must not start one each
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not answers():  # where systemd runs, installing the package has started it
+            _start_and_wait(cache_folder() / "dockerd.log")
+
+
+def _start_and_wait(log: Path) -> None:
     _start(log)
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:

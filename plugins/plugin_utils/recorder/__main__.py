@@ -37,7 +37,7 @@ def read_settings(descriptor: int) -> tuple[dict[str, object], bytes]:
 
 
 def step_back() -> None:
-    """Take only time that nobody else wants. Where the kernel shares a processor among sessions (autogroup), a process's own niceness says nothing to others."""
+    """Take only time that nobody else wants. Where the kernel shares a processor among sessions (autogroup), its own niceness says nothing to others."""
     os.nice(9)
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text("19", encoding="ascii")

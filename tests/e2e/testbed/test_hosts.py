@@ -16,6 +16,7 @@ from tests.testbed.application import answered_version, build_release, install_s
 from tests.testbed.fleet import fleets, open_fleet, remove_abandoned
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.alone
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
