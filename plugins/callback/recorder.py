@@ -154,9 +154,6 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_handler_task_start(self, task):
         self._events.task_started(task)
 
-    def v2_runner_on_start(self, host, task):
-        self._events.host_started(host, task)
-
     def v2_runner_on_ok(self, result):
         self._events.result(result, "ok")
 

@@ -67,3 +67,29 @@ def test_variables_that_cannot_be_had_lose_no_event() -> None:
 
 def test_no_log_is_obeyed() -> None:
     assert Run({}).failed("anything", no_log=True) == "no_log is set"
+
+
+def timed(*deeds: str) -> list[float | None]:
+    """The durations of the results when a task is announced (a), a new batch begins (b) and results come in (r), one second apart."""
+    seconds = iter(range(100))
+    found: list[float | None] = []
+    run = RunEvents(lambda kind, data, host=None: found.append(json.loads(data).get("duration")) if kind == "task.ok" else None, lambda: float(next(seconds)))
+    inventory = SimpleNamespace(groups={}, get_hosts=lambda **_options: [])
+    manager = SimpleNamespace(extra_vars={}, _inventory=inventory)
+    play = SimpleNamespace(_uuid="1", get_variable_manager=lambda: manager, get_vars=dict, get_name=lambda: "A play")
+    task = SimpleNamespace(_uuid="2", action="ansible.builtin.debug", args={}, get_name=lambda: "A task", delegate_to=None)
+    answer = SimpleNamespace(task=task, host=SimpleNamespace(name="web1"), result={}, is_changed=lambda: False)
+    run.play_started(play)
+    for deed in deeds:
+        {"a": lambda: run.task_started(task), "b": lambda: run.play_started(play), "r": lambda: run.result(answer, "ok")}[deed]()
+    return found
+
+
+def test_a_result_took_the_time_since_its_task_began() -> None:
+    assert timed("a", "r", "r") == [1.0, 2.0]
+    assert timed("a", "r", "b", "a", "r") == [1.0, 1.0]
+
+
+def test_where_a_task_is_announced_for_each_host_no_duration_is_claimed() -> None:
+    assert timed("a", "a", "r") == [None]
+    assert timed("r") == [None]
