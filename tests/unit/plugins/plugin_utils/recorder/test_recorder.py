@@ -202,7 +202,6 @@ def test_after_an_interrupt_a_worker_that_is_still_there_passes_no_gate_and_begi
         call("gate", at="before", hosts=["web1"])
     with pytest.raises(DeploymentError, match="interrupted"):
         call("intent", host="web1", step="activate", version="1.0", attempt=1)
-    feeder.close()
     assert rows(tmp_path, "SELECT count(*) FROM tb_event WHERE type = 'gate.decided'") == [(0,)]
     assert rows(tmp_path, "SELECT count(*) FROM tb_step") == [(0,)]
 
