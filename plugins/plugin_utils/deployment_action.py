@@ -31,7 +31,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recovery_action import decided, undo_plan_lines, until_lease_ends
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import one_line, who
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who, words_of
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 STRATEGIES = ("rolling",)
@@ -117,7 +117,7 @@ class DeploymentAction(FraisierAction):
             "user": who(task_vars, getpass.getuser(), socket.gethostname()),
             "owner_name": f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getppid()})",
             "check": bool(self._task.check_mode),
-            "override": redactor.text(one_line(arguments.get("override"))),
+            "override": redactor.text(words_of("override", arguments.get("override"))),
             "options": {**redactor.clean({key: arguments.get(key) for key in POLICY}), **{key: arguments[key] for key in ("lock_after_undo", "undo_limit")}},
             **{key: arguments.get(key) for key in ("freezes", "environment_freezes")},
         }

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import one_line, who
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who, words_of
 
 OBEY_SECONDS = 3.0
 OBEY_POLL_SECONDS = 0.25
@@ -45,9 +45,9 @@ class OperateAction(FraisierAction):
             environment=arguments.get("fraise_environment") or "",
             deployment=arguments.get("deployment"),
             argument=arguments.get("argument"),
-            reason=redactor.text(one_line(arguments.get("reason"))),
+            reason=redactor.text(words_of("reason", arguments.get("reason"))),
             expires=arguments.get("expires"),
-            override=redactor.text(one_line(arguments.get("override"))),
+            override=redactor.text(words_of("override", arguments.get("override"))),
             plan=arguments.get("plan") or "",
             check=bool(self._task.check_mode),
         )["answer"]

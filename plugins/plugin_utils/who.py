@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+
 NAMES = ("operator", "awx_user_name", "tower_user_name")
 LIMIT = 255
 
@@ -20,6 +22,21 @@ def who(variables: Mapping[str, Any], os_user: str, host: str) -> str:
         return acting[:LIMIT]
     room = LIMIT - len(acting) - 3
     return f"{claimed[: max(room, 0)]} ({acting})"[:LIMIT]
+
+
+ANSWERS = frozenset({"0", "1", "false", "n", "no", "none", "null", "off", "on", "true", "y", "yes"})
+
+
+def words_of(option: str, value: Any) -> str:
+    """What a person wrote why, as one line, "" for nothing; ValidationError for a yes or a no, which surveys and defaults give and which says nothing."""
+    text = one_line(value)
+    if text.lower() in ANSWERS:
+        raise ValidationError(
+            f"{option}: {text!r} says nothing",
+            hint=f"Give the reason in words, -e \"{option}='why'\", or leave it out",
+            context={"option": option, "value": text},
+        )
+    return text
 
 
 def one_line(value: Any) -> str:

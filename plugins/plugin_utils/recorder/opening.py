@@ -20,7 +20,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts import catchup, empty_plan, owes, unreachable_budget
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import Takeover, look_back, to_recover
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import require_known, rollback_target
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
 
 
@@ -67,6 +67,8 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
         if request["kind"] != "rollback":
             raise ValidationError("version is missing", hint="Give it with -e version=1.4.2")
         version = rollback_target(store, fraise, environment)
+    elif request["kind"] == "rollback" and not admission.override:
+        require_known(store, fraise, environment, version)
     takeover = takeover or look_back(store, request, hosts, version)
     admission.version = version
     # Before the lock is asked for: whoever would wait for it is told at once, and check mode is told, too.

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a rollback without a version goes."""
+"""Where a rollback goes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
 LOOKED_AT = 200
@@ -38,6 +38,18 @@ def rollback_target(store: Store, fraise: str, environment: str) -> str:
             hint="Look at the playbook fraisier.deploy.history, or name a version with -e version=",
         )
     return target
+
+
+def require_known(store: Store, fraise: str, environment: str, version: str) -> None:
+    """ValidationError for a version that this environment never had: freezes, approvals and locks of an undo do not hold a rollback."""
+    rows = store.history(fraise, environment, limit=LOOKED_AT)
+    had = {str(row["version"]) for row in rows if row["status"] == "success"} | {str(row["previous_version"]) for row in rows if row["previous_version"]}
+    if version not in had:
+        raise ValidationError(
+            f"version: {version} was never deployed with success to {fraise} in {environment}, so going to it is no rollback",
+            hint="Bring it with the playbook fraisier.deploy.deploy; the playbook fraisier.deploy.history shows what was there",
+            context={"option": "version", "value": version},
+        )
 
 
 def earlier_good(good: list[dict[str, Any]], fits: Callable[[dict[str, Any]], bool] = lambda _row: True) -> str | None:

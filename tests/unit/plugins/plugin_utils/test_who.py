@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who, words_of
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,14 @@ def test_a_claimed_name_cannot_forge_a_second_line_or_push_the_real_user_out() -
     long = who({"operator": "a" * 1000}, "deploy", "ci1")
     assert len(long) == 255
     assert long.endswith(" (deploy@ci1)")
+
+
+@pytest.mark.parametrize("value", [False, True, "no", "YES", " false ", "0", "null"])
+def test_a_yes_or_a_no_is_no_reason(value):
+    with pytest.raises(ValidationError, match=r"override: .* says nothing"):
+        words_of("override", value)
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, ""), ("", ""), ("  two\nwords ", "two words"), ("no more disks", "no more disks")])
+def test_words_and_nothing_are_taken_as_one_line(value, text):
+    assert words_of("reason", value) == text

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import earlier_good, rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import earlier_good, require_known, rollback_target
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store, tables
 from tests.unit.plugins.plugin_utils.store.builders import Run
 
@@ -139,3 +139,14 @@ def test_nothing_fits_is_said_with_the_remedy(store: Store):
     with pytest.raises(NotFoundError, match="every host") as caught:
         target(store)
     assert "-e version=" in caught.value.hint
+
+
+def test_a_rollback_to_what_never_was_there_is_refused_and_named(tmp_path) -> None:
+    with Store.connect(f"sqlite:///{tmp_path}/store.db") as store:
+        store.migrate()
+        Run(store, version="1.0.0").done()
+        Run(store, version="2.0.0").done("rolled_back", error={"code": "HEALTH_CHECK_FAILED", "message": "500"})
+        require_known(store, "shop_api", "production", "1.0.0")
+        for version in ("2.0.0", "0.0.1"):
+            with pytest.raises(ValidationError, match=f"{version} was never deployed with success to shop_api in production"):
+                require_known(store, "shop_api", "production", version)
