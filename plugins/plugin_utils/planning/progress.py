@@ -222,8 +222,10 @@ class Progress:
         if undone:
             worst = "rollback_failed" if any(self.hosts[name].state == "undo_failed" for name in undone) else "rolled_back"
             return worst, f"reverted without a halt: {', '.join(undone)}"
-        if not self.shift_began and ("staged" in states or "pending" in states):
+        if not self.shift_began and "staged" in states:
             return "aborted", f"{STAGED_ONLY}: no batch was shifted in this run"
+        if not self.shift_began and "pending" in states:
+            return "aborted", "nothing was done: no host was staged or shifted in this run (are --tags and --skip-tags spelt right?)"
         waiting = [entry.name for entry in self.hosts.values() if entry.state in ("pending", "staged")]
         if waiting:
             return "aborted", f"not every host was shifted in this run: {', '.join(waiting)}"

@@ -147,6 +147,11 @@ def test_a_run_that_only_staged_says_so():
     assert started().outcome() == ("aborted", "staged only: no batch was shifted in this run")
 
 
+def test_a_run_that_did_nothing_at_all_does_not_say_that_it_staged():
+    status, reason = Progress.start("2.0", "1.0", ["web1", "web2"], 0).outcome()
+    assert (status, reason.startswith("nothing was done: no host was staged or shifted")) == ("aborted", True)
+
+
 def test_a_run_that_left_hosts_out_is_no_success():
     progress = started()
     shift(progress, "web1")
