@@ -15,7 +15,7 @@ import yaml
 from tests.bench.conftest import Bench
 from tests.e2e.controller import CHECKOUT, Controller
 
-TASKS, HOSTS, RUNS = 20, 20, 15
+TASKS, HOSTS, RUNS = 20, 20, 25
 MEGABYTE = 1024.0
 
 

@@ -32,7 +32,10 @@ class PastHost:
 
 @dataclass(frozen=True)
 class Past:
-    """A deployment as the record has it. ``halted``: why a gate said no, "" when none did; ``passed``: hosts of batches that a later batch followed."""
+    """A deployment as the record has it. ``halted``: why a gate said no, "" when none did; ``passed``: hosts of batches that a later batch followed.
+
+    ``undecided``: a recovery that was cut off before it had decided, so what it would have recovered speaks for itself.
+    """
 
     identifier: str
     id: str
@@ -42,6 +45,7 @@ class Past:
     whole: bool = True
     resumes: str | None = None
     halted: str = ""
+    undecided: bool = False
     plan: dict[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, PastHost] = field(default_factory=dict)
     passed: frozenset[str] = frozenset()

@@ -45,8 +45,8 @@ class Takeover:
 
     @property
     def halted(self) -> str:
-        """Why one of them had been halted, "" when none was."""
-        return next((past.halted for past in self.chain if past.halted), "")
+        """Why the newest of them had been halted, "" when it was not: one that went on after a halt has overruled it."""
+        return next((past.halted for past in self.chain if not past.undecided), "")
 
 
 def look_back(store: Store, request: dict[str, Any], hosts: list[str], version: str) -> Takeover | None:

@@ -139,10 +139,11 @@ class Audit:
         return format_time(self._transactions.read("reading its clock", read_clock))
 
     def latest(self, limit: int, **wanted: str | None) -> list[dict[str, Any]]:
-        """The newest rows first, with ``data`` of the body. ``wanted``: values of columns, None for any."""
+        """The newest rows first, with ``data`` of the body. ``wanted``: values of columns, None for any. What belongs to no environment concerns each of them."""
         query = select(audit).order_by(audit.c.position.desc()).limit(limit)
         for name, value in wanted.items():
-            query = query.where(audit.c[name] == value) if value is not None else query
+            if value is not None:
+                query = query.where(or_(audit.c[name] == value, audit.c[name].is_(None)) if name == "environment" else audit.c[name] == value)
         rows = self._transactions.read("reading the audit", lambda connection: connection.execute(query).mappings().all())
         return [{key: value for key, value in row.items() if key not in ("pk_audit", "body")} | {"data": _data(row["body"])} for row in rows]
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection, Row
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past, PastHost, unsettled_chain
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import UNDO, Past, PastHost, unsettled_chain
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.rows import find_pair
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.values import bounded, mapping
@@ -45,9 +45,11 @@ def newest_number(connection: Connection, fraise: str, environment: str) -> int:
 
 
 def _past(row: Row[Any], hosts: dict[str, PastHost], gates: Sequence[Any]) -> Past:
-    halted, batches = "", []
+    halted, batches, decided = "", [], False
     for gate in map(mapping, gates):
-        if gate.get("go") is False:
+        if "how" in gate:
+            decided, halted = True, str(gate.get("reason") or "it was to be undone") if gate["how"] == UNDO else ""
+        elif gate.get("go") is False:
             halted = str(gate.get("reason") or "a gate said no")
         elif gate.get("at") == "before" and isinstance(gate.get("hosts"), list):
             batches.append(gate["hosts"])
@@ -60,6 +62,7 @@ def _past(row: Row[Any], hosts: dict[str, PastHost], gates: Sequence[Any]) -> Pa
         whole=row.scope == "whole",
         resumes=row.resumes,
         halted=halted,
+        undecided=row.kind == "recover" and not decided,
         plan=dict(mapping(row.plan)),
         hosts=hosts,
         passed=frozenset(str(host) for batch in batches[:-1] for host in batch),
@@ -87,10 +90,11 @@ def _hosts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, dict[s
 
 
 def _gates(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Any]]:
+    """For each deployment what its gates and its recovery decided, in order."""
     event = tables.event
     query = (
         select(event.c.fk_deployment, event.c.data)
-        .where(event.c.fk_deployment.in_([row.pk_deployment for row in rows]), event.c.type == "gate.decided")
+        .where(event.c.fk_deployment.in_([row.pk_deployment for row in rows]), event.c.type.in_(("gate.decided", "recovery.decided")))
         .order_by(event.c.pk_event)
     )
     found: dict[int, list[Any]] = {}

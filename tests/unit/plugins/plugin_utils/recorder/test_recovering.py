@@ -100,3 +100,30 @@ def test_only_a_good_end_settles_what_was_cut_off_and_each_is_told_who_did(store
     ]
     (event,) = settled_events(takeover, "shop_api:production:3")
     assert event == {"deployment": cut.opened.id, "data": {"how": "recovered", "by": "shop_api:production:3 (undo)"}}
+
+
+def interrupted(run: Run, *events: Any) -> None:
+    """The run ends without a word; its lock is free again."""
+    run.store.apply([*events, run.event("deployment.interrupted", reason="killed")])
+    run.store.release_lease(run.opened.lease)
+
+
+def test_a_run_that_went_on_after_a_halt_has_overruled_it(store: Store) -> None:
+    left = Run(store, version="1.1")
+    halt = left.event("gate.decided", go=False, reason="abort by on-call")
+    store.apply([*left.step("web1", "activate"), halt, left.closing("aborted")])
+    assert to_recover(store, asked("recover"), HOSTS)[1].halted == "abort by on-call"
+    again = Run(store, version="1.1", resumes=left.opened.identifier)
+    interrupted(again, *again.step("web2", "activate"))
+    takeover = to_recover(store, asked("recover"), HOSTS)[1]
+    assert [past.identifier for past in takeover.chain] == [again.opened.identifier, left.opened.identifier]
+    assert takeover.halted == ""
+
+
+def test_a_recovery_that_was_cut_off_counts_by_its_decision_and_without_one_not_at_all(store: Store) -> None:
+    halted = Run(store, version="1.1")
+    interrupted(halted, *halted.step("web1", "activate"), halted.event("gate.decided", go=False, reason="1 of 3 hosts failed"))
+    for how, reason, found in ((None, "", "1 of 3 hosts failed"), ("undo", "web2 did not answer", "web2 did not answer"), ("finish", "asked for", "")):
+        run = Run(store, version="1.1", kind="recover", resumes=halted.opened.identifier)
+        interrupted(run, *([run.event("recovery.decided", how=how, reason=reason)] if how else []))
+        assert to_recover(store, asked("recover"), HOSTS)[1].halted == found, how

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DatabaseError, FraisierError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import CommandRequest, Store
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import CommandRequest, Event, Store
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import GENESIS, chained
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.clock import read_clock
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.notes import note
@@ -139,3 +140,12 @@ def test_the_newest_rows_come_first_and_can_be_chosen(told: Store) -> None:
     assert [row["event"] for row in locks] == ["lock.released", "lock.taken"]
     assert locks[1]["data"]["token"]
     assert told.audit.latest(50, fraise="other") == []
+
+
+def test_what_belongs_to_no_environment_is_listed_with_each(told: Store) -> None:
+    told.apply([Event("run-2", "callback", 1, datetime.now(UTC), "store.restored", None, None, {"by": "on-call"})])
+    events = {environment: [row["event"] for row in told.audit.latest(50, environment=environment)] for environment in ("production", "nowhere")}
+    assert events["production"][0] == "store.restored"
+    assert "lock.taken" in events["production"]
+    assert set(events["nowhere"]) == {row["event"] for row in told.audit.latest(50) if row["environment"] is None}
+    assert told.audit.latest(50, environment="nowhere", fraise="shop_api") == []
