@@ -16,6 +16,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.maintenance_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.plan_reports import plan_report, plans_report
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import report_lines
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.status_report import status_report
 
 MIGRATION_SECONDS = 120.0
 PRUNE_SECONDS = 3600.0
@@ -67,7 +68,10 @@ class ActionModule(FraisierAction):
             **({"role": arguments.get("role")} if query == "grants" else {}),
             **(maintenance_request(arguments, task_vars, check=bool(self._task.check_mode)) if query in CARE else {}),
         )["answer"]
-        lines = REPORTS[query](answer) if query in REPORTS else report_lines(query, answer, arguments.get("answers"))
+        if query == "status":
+            lines = status_report(answer, arguments.get("answers"))
+        else:
+            lines = REPORTS[query](answer) if query in REPORTS else report_lines(query, answer)
         if arguments["show"]:
             self.say(*lines)
         result = {"changed": bool(query == "migrate" and answer["applied"]), "answer": answer, "lines": lines}

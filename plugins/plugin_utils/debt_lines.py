@@ -35,4 +35,5 @@ def owed_lines(fraise: str, version: str, owed: Mapping[str, str]) -> list[str]:
 
 def drift_line(host: str, drift: Mapping[str, Any]) -> str:
     """A host that serves another version than the record says."""
-    return f"  {host}  answers {drift['answers'] or 'nothing'}, the record says {drift['recorded']}: somebody or something else changed it"
+    why = f"{drift['cut_off']} was cut off while it changed it" if drift.get("cut_off") else "somebody or something else changed it"
+    return f"  {host}  answers {drift['answers'] or 'nothing'}, the record says {drift['recorded']}: {why}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables and summaries for people: the plan, an outcome, history, status. Pure: values in, lines out."""
+"""Tables and summaries for people: the plan, an outcome, history. Pure: values in, lines out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import brief, remedy
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.hold_reports import held_word, hold_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import steps_to_run
 
 DEPLOYMENT_KEYS = (
@@ -85,12 +83,10 @@ def outcome_lines(deployment: dict[str, Any], answer: dict[str, Any]) -> list[st
     return head + table(("HOST", "STATE", "BEFORE", "SERVES", "NOTE"), rows)
 
 
-def report_lines(query: str, answer: Any, answers: dict[str, Any] | None = None) -> list[str]:
+def report_lines(query: str, answer: Any) -> list[str]:
     """The answer to a query of the action ``store`` as lines."""
     if query == "history":
         return _history(answer)
-    if query == "status":
-        return _status(answer, answers)
     if query == "fleet":
         return table(("FRAISE", "ENVIRONMENT", "HOST", "VERSION", "SINCE"), [[row.get(key) for key in FLEET_KEYS] for row in answer])
     if query == "deployment":
@@ -134,50 +130,6 @@ def _history(rows: list[dict[str, Any]]) -> list[str]:
         for row in rows
     ]
     return table(("DEPLOYMENT", "KIND", "FROM", "TO", "STATUS", "STARTED (UTC)", "TOOK", "BY", "REASON"), cells)
-
-
-def _status(answer: dict[str, Any], answers: dict[str, Any] | None) -> list[str]:
-    held = hold_lines(answer.get("holds") or [], answer.get("quarantines") or [])
-    if not answer["status"]:
-        return ["No deployments in the store", *held]
-    cells = [
-        (
-            row["fraise"],
-            row["environment"],
-            row["version"],
-            f"{row['hosts_on_version']} of {row['hosts_total']}",
-            moment(row["deployed_at"]),
-            f"{row['last_version']} {row['last_status']}",
-            row["lock_owner_name"] if row["locked"] else held_word(row, answer.get("holds") or []),
-        )
-        for row in answer["status"]
-    ]
-    lines = table(("FRAISE", "ENVIRONMENT", "VERSION", "HOSTS", "SINCE (UTC)", "LAST DEPLOYMENT", "LOCKED BY"), cells)
-    head = ["FRAISE", "HOST", "RECORDED", "STATE", "AS OF (UTC)"]
-    rows = [[row["fraise"], row["host"], row["version"], row["state"], moment(row["at"])] for row in answer["fleet"]]
-    if answers is not None:
-        fleet = {(row["fraise"], row["environment"]): row["version"] for row in answer["status"]}
-        told = [_answered(row, answers, fleet.get((row["fraise"], row["environment"]))) for row in answer["fleet"]]
-        width = 3 if any(note for _answer, _agrees, note in told) else 2
-        head += ["ANSWERS", "AGREES", "NOTE"][:width]
-        rows = [[*row, *words[:width]] for row, words in zip(rows, told, strict=True)]
-    owed = [(row["fraise"], row["environment"], row["host"], row["version"], moment(row["since"]), brief(row["reason"])) for row in answer.get("owed") or []]
-    remedies = [remedy(name) for name in sorted({row[0] for row in owed})]
-    debts = ["", *table(("FRAISE", "ENVIRONMENT", "HOST", "OWES", "SINCE (UTC)", "WHY"), owed), *remedies] if owed else []
-    return [*lines, "", *table(head, rows), *debts, *held]
-
-
-def _answered(row: dict[str, Any], answers: dict[str, Any], fleet: str | None) -> tuple[str, str, str]:
-    """What the host says it serves and how well, whether that is what the record says and the fleet has, and in words when it is not the latter."""
-    answer = answers.get(row["host"])
-    if answer is None:
-        return "not asked", "", ""
-    version = (answer.get("release") or {}).get("version")
-    health = (answer.get("health") or {}).get("status")
-    behind = fleet is not None and version != fleet
-    agrees = version == row.get("version") and health != "unhealthy" and not behind
-    note = f"answers {version or 'nothing'}, the fleet has {fleet}" if behind else ""
-    return (version or "nothing") + (" (unhealthy)" if health == "unhealthy" else ""), "yes" if agrees else "NO", note
 
 
 def _deployment(row: dict[str, Any]) -> list[str]:

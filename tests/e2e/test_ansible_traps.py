@@ -248,6 +248,9 @@ def test_p3_a_controller_that_is_told_to_end_leaves_the_deployment_interrupted_a
         wait_for(lambda: controller.latest()["status"] == "interrupted", 2, f"interrupted after {number.name}")
         assert process.wait(20) != 0
         assert controller.latest()["version"] == version
+        if number == signal.SIGINT:  # a SIGTERM ends Ansible before anything could be said
+            said = (controller.folder / "output.log").read_text(encoding="utf-8")
+            assert f"{controller.latest()['identifier']} is interrupted where it is. Then: ansible-playbook fraisier.deploy.recover -e fraise=shop_api" in said
         with controller.store() as store:
             lock = store.read_lock("shop_api", "test")
         assert lock is not None

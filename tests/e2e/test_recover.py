@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -48,13 +49,14 @@ class Shop:
             return found
         return {}
 
-    def health_of(self, host: str, checks: list[dict[str, Any]] | None) -> None:
-        """Give one host checks of its own, or take them away again."""
+    def variables_of(self, host: str, **changes: Any) -> None:
+        """Give one host variables of its own; None takes one away again."""
         inventory = yaml.safe_load(self.fleet.controller.inventory.read_text(encoding="utf-8"))
         variables = inventory["all"]["children"]["shop_api"]["hosts"][host]
-        variables.pop("fraise_health", None)
-        if checks:
-            variables["fraise_health"] = checks
+        for name, value in changes.items():
+            variables.pop(name, None)
+            if value is not None:
+                variables[name] = value
         self.fleet.controller.inventory.write_text(yaml.safe_dump(inventory, width=1000), encoding="utf-8")
 
     def cut_off(self, version: str, moment: str) -> None:
@@ -118,11 +120,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def one_round(shop: Shop, moment: str, wish: str | None) -> None:
     version, good = shop.next(), shop.good
     if moment == "in its undo":
-        shop.health_of("web2", [ANSWERS, NEVER])
+        shop.variables_of("web2", fraise_health=[ANSWERS, NEVER])
     try:
         shop.cut_off(version, moment)
     finally:
-        shop.health_of("web2", None)
+        shop.variables_of("web2", fraise_health=None)
     run = shop.recover(**({"recover": wish} if wish else {}))
     how = wish or SAFER[moment]
     wanted = version if how == "finish" else good
@@ -202,11 +204,11 @@ def test_a_wait_between_batches_that_was_waited_out_is_not_waited_again(shop: Sh
 def test_a_run_that_goes_on_and_fails_takes_back_what_the_first_one_had_changed(shop: Shop) -> None:
     version, good = shop.next(), shop.good
     shop.cut_off(version, "between batches")
-    shop.health_of("web3", [ANSWERS, NEVER])
+    shop.variables_of("web3", fraise_health=[ANSWERS, NEVER])
     try:
         run = shop.fleet.controller.deploy("shop_api", version, wait=30)
     finally:
-        shop.health_of("web3", None)
+        shop.variables_of("web3", fraise_health=None)
     assert run.code != 0
     assert shop.is_one(good), run.output
     assert shop.fleet.controller.history()[0]["status"] == "rolled_back"
@@ -285,3 +287,24 @@ def test_history_shows_what_a_recovery_went_on_with(shop: Shop) -> None:
     run = shop.fleet.controller.run("history", fraise="shop_api")
     line = next(line for line in run.output.splitlines() if " recover" in line)
     assert "recover (of shop_api:test:" in line
+
+
+def test_the_status_tells_what_is_in_doubt_and_the_next_run_blames_nobody_else(shop: Shop) -> None:
+    version, other = shop.next(), shop.next()
+    shop.cut_off(version, HOST_TOO)
+    cut = shop.fleet.controller.latest()["identifier"]
+    away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_extra_args": "-o ConnectTimeout=2"}
+    shop.variables_of("web3", **away)
+    try:
+        told = shop.fleet.controller.run("status", fraise="shop_api").output
+    finally:
+        shop.variables_of("web3", **dict.fromkeys(away))
+    assert re.search(rf"^ *shop_api +test +{shop.good} +2 of 3 ", told, re.MULTILINE), told
+    assert re.search(rf"^ *shop_api +web1 +{shop.good} +cut off by {cut} .* {version} +NO ", told, re.MULTILINE), told
+    assert re.search(r"^ *shop_api +web3 .* no answer +NO ", told, re.MULTILINE), told
+    assert f"UNSETTLED {cut}: finish or undo it with ansible-playbook fraisier.deploy.recover -e fraise=shop_api" in told
+    run = shop.fleet.controller.deploy("shop_api", other, wait=30)
+    assert run.code == 0, run.output
+    assert f"web1  answers {version}, the record says {shop.good}: {cut} was cut off while it changed it" in run.output
+    shop.good = other
+    assert shop.is_one(other)

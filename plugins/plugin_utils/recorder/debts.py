@@ -109,17 +109,25 @@ def learn_recorded(sink: Sink, current: OpenDeployment, fraise: str, environment
 
     def done(answer: Any, failure: FraisierError | None) -> None:
         if failure is None:
-            current.recorded = answer
+            current.recorded, current.cut_off = answer
 
-    sink.ask(Job(lambda store: store.recorded_versions(fraise, environment), done))
+    def ask(store: Store) -> tuple[Any, dict[str, Any]]:
+        return store.recorded_versions(fraise, environment), {row["host"]: row for row in store.cut_off_hosts(fraise, environment)}
+
+    sink.ask(Job(ask, done))
 
 
 def drift(current: OpenDeployment, request: dict[str, Any]) -> dict[str, Any] | None:
-    """{recorded, answers} when the host that has just staged serves another version than the record says."""
+    """{recorded, answers} when the host that has just staged serves another version than the record says.
+
+    And ``cut_off``, when it is the version that a deployment was bringing to it when it was cut off: then nobody else changed the host.
+    """
     release = request.get("release") or {}
     if request["step"] != "stage" or request["outcome"] not in ("ok", "unchanged") or "current" not in release:
         return None
     recorded = current.recorded.get(request["host"])
     if recorded is None or release["current"] == recorded:
         return None
-    return {"recorded": recorded, "answers": release["current"]}
+    cut_off = current.cut_off.get(request["host"])
+    known = {"cut_off": cut_off["deployment"]} if cut_off and cut_off["version"] == release["current"] else {}
+    return {"recorded": recorded, "answers": release["current"], **known}

@@ -29,6 +29,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool imp
 PIPE_BYTES = 1024 * 1024
 F_SETPIPE_SZ = 1031
 CLOSE_SECONDS = 8.0
+ANSWER_BYTES = 65536
 HEAR_EVERY = 32  # events between two looks at what the recorder confirmed
 LONGEST_FOLDER = 90  # a Unix socket's path has 107 characters at the most
 
@@ -184,18 +185,23 @@ class Feeder:
 
         def interrupted(number: int, frame: FrameType | None) -> None:
             if os.getpid() == controller:  # not in a worker that has just been forked
-                self._tell("interrupted")
+                told = self._tell("interrupted").get("told")
+                if told:  # past whatever holds the lock of the display
+                    os.write(2, f"\nfraisier.deploy: {told}\n".encode())
             go_on(number, frame)
 
         self._interrupts = (interrupted, previous)
         signal.signal(signal.SIGINT, interrupted)
 
-    def _tell(self, operation: str) -> None:
-        """One word to the recorder beside the pipe."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+    def _tell(self, operation: str) -> dict[str, Any]:
+        """One word to the recorder beside the pipe, and its answer; {} when it gives none within a second."""
+        with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(1.0)
             link.connect(os.environ.get(SOCKET_VARIABLE, ""))
             link.sendall(encode({"op": operation}))
+            with link.makefile("rb") as stream:
+                return dict(json.loads(stream.readline(ANSWER_BYTES)))
+        return {}
 
     def _last_words(self) -> str:
         """The last line that the recorder wrote before it ended, if any."""

@@ -38,6 +38,7 @@ class OpenDeployment:
     batches_seen: int = 0
     owes: bool = True
     recorded: Mapping[str, str | None] = field(default_factory=dict)
+    cut_off: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     request: dict[str, Any] = field(default_factory=dict)
     applied: AppliedPlan | None = None

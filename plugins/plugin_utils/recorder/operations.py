@@ -219,7 +219,7 @@ class Operations(Questions):
             self.keeper.give_up(FencedError(f"{host} refused: {request['error'].get('message')}"))
         keys = ("step_id", "step", "outcome", "changed", "release", "health", "timings", "error")
         drift = debts.drift(self.current, request)
-        if drift:
+        if drift and not drift.get("cut_off"):
             self.emit("host.drifted", drift, host)
         self.emit("step.outcome", {key: request.get(key) for key in keys}, host, lambda: reply({"ok": True, "drift": drift}))
 
@@ -313,6 +313,13 @@ class Operations(Questions):
         self.emit("deployment.interrupted", {"reason": "the controller ended before the deployment was closed"})
         current.closed = True
         return max(0.0, (current.lease.expires_at - datetime.now(UTC)).total_seconds())
+
+    def interrupted_line(self) -> str:
+        """What a person should know who interrupts this run: what it leaves, and what to do; "" when nothing is left."""
+        current = self.current
+        if current is None or current.closed or current.identity is None:
+            return ""
+        return f"{current.identity.identifier} is interrupted where it is. Then: ansible-playbook fraisier.deploy.recover -e fraise={current.request['fraise']}"
 
     def run_ended(self) -> None:
         """The playbook ended in order, but its close play never ran: say so and let the lock go, for no worker is left."""

@@ -65,6 +65,12 @@ def recorder_socket() -> str:
     return path
 
 
+GONE = (
+    "It may have been killed. Hosts that have changed stay so: fraisier.deploy.recover asks each and finishes or undoes what was cut off; "
+    "a deployment of the same version goes on with it"
+)
+
+
 def call(operation: str, *, timeout: float = ANSWER_SECONDS, **arguments: Any) -> dict[str, Any]:
     """Ask the recorder; return its answer. Raises the domain error that it answers, or DatabaseConnectionError when it is gone or silent."""
     path = recorder_socket()
@@ -78,10 +84,10 @@ def call(operation: str, *, timeout: float = ANSWER_SECONDS, **arguments: Any) -
     except OSError as exception:
         raise errors.DatabaseConnectionError(
             f"The recorder of this run does not answer ({operation}: {exception})",
-            hint="It may have been killed. Hosts that have changed stay so: run deploy or rollback again, which takes each host as it is",
+            hint=GONE,
         ) from exception
     if not line:
-        raise errors.DatabaseConnectionError(f"The recorder of this run ended while it was asked ({operation})", hint="Run the playbook again")
+        raise errors.DatabaseConnectionError(f"The recorder of this run ended while it was asked ({operation})", hint=GONE)
     answer: dict[str, Any] = json.loads(line)
     if not answer.get("ok"):
         raise to_error(answer.get("error") or {})

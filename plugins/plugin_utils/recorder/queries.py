@@ -22,9 +22,9 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
     if query == "history":
         return store.history(fraise, environment, limit=int(request.get("limit") or 20))
     if query == "status":
-        held = {"holds": store.admissions.holds(fraise, environment), "quarantines": store.admissions.quarantines(fraise, environment)}
-        owed = store.owed_hosts(fraise, environment)
-        return {"status": store.status(fraise, environment), "fleet": store.fleet(fraise, environment), "owed": owed, **held}
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.standing import standing
+
+        return standing(store, fraise, environment)
     if query == "fleet":
         return store.fleet(fraise, environment)
     if query == "deployment":

@@ -176,7 +176,7 @@ class Server:
         if request.get("op") == "look":  # nothing but a reason to read the pipe
             connection.reply({"ok": True})
         elif request.get("op") == "interrupted":  # the controller has had a SIGINT and only waits for its workers
-            connection.reply({"ok": True})
+            connection.reply({"ok": True, "told": self._operations.interrupted_line() if self._operations else ""})
             self._end_controller_at = time.monotonic() + float(self.settings.get("interrupt_patience", INTERRUPT_PATIENCE_SECONDS))
             self._controller_ended()
         else:

@@ -139,7 +139,7 @@ class Audit:
         return format_time(self._transactions.read("reading its clock", read_clock))
 
     def latest(self, limit: int, **wanted: str | None) -> list[dict[str, Any]]:
-        """The newest rows first, with ``data`` of the body. ``wanted``: values of columns, None for any. What belongs to no environment concerns each of them."""
+        """The newest rows first, with ``data`` of the body. ``wanted``: values of columns, None for any. What belongs to no environment concerns each."""
         query = select(audit).order_by(audit.c.position.desc()).limit(limit)
         for name, value in wanted.items():
             if value is not None:

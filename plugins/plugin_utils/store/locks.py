@@ -142,15 +142,28 @@ def require_free(connection: Connection, fraise: str, environment: str) -> None:
         raise locked(connection, fraise, environment)
 
 
+def _interrupted(connection: Connection, identifier: str | None) -> bool:
+    """Whether the record says already that a deployment was interrupted."""
+    table = tables.deployment
+    return connection.execute(select(table.c.status).where(table.c.identifier == identifier)).scalar_one_or_none() == "interrupted"
+
+
 def locked(connection: Connection, fraise: str, environment: str) -> DeploymentLockedError:
     """Who has it, since when, why, and what one can do."""
     row = read_lock(connection, fraise, environment)
     if row is None or row.acquired_at is None or row.expires_at is None:
         return DeploymentLockedError(f"{fraise} in {environment} is locked", hint="Run it again")
+    holder = f" for {row.deployment}" if row.deployment else ""
+    frees = f"the lock frees itself at {told_time(row.expires_at)}"
+    hint = f"Wait for it with -e wait=900; if that run is dead, {frees}"
+    if _interrupted(connection, row.deployment):
+        holder += ", which was interrupted"
+        hint = (
+            f"{frees[0].upper()}{frees[1:]}, for what is left of that run may still act. Then run fraisier.deploy.recover -e fraise={fraise}, or deploy again"
+        )
     return DeploymentLockedError(
-        f"{fraise} in {environment} is locked by {row.owner_name} since {told_time(row.acquired_at)}"
-        f"{f' for {row.deployment}' if row.deployment else ''}{f': {row.reason}' if row.reason else ''}",
-        hint=f"Wait for it with -e wait=900; if that run is dead, the lock frees itself at {told_time(row.expires_at)}",
+        f"{fraise} in {environment} is locked by {row.owner_name} since {told_time(row.acquired_at)}{holder}{f': {row.reason}' if row.reason else ''}",
+        hint=hint,
         context={
             "fraise": fraise,
             "environment": environment,

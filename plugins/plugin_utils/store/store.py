@@ -26,14 +26,14 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.urls import 
 
 if TYPE_CHECKING:
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past
-    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import debts, goods, inspection, locks, metrics, opening, pasts, queries
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import cut_off, debts, goods, inspection, locks, metrics, opening, pasts, queries
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.admission import Admissions, Admit
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.audit import Audit
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.retention import Retention
 else:
-    debts, goods, inspection, locks = Late("debts"), Late("goods"), Late("inspection"), Late("locks")
+    cut_off, debts, goods, inspection, locks = Late("cut_off"), Late("debts"), Late("goods"), Late("inspection"), Late("locks")
     metrics, opening, pasts, queries = Late("metrics"), Late("opening"), Late("pasts"), Late("queries")
 
 MIGRATION_TIMEOUT = 60.0
@@ -247,6 +247,10 @@ class Store:
     def recorded_versions(self, fraise: str, environment: str) -> Mapping[str, str | None]:
         """Every host that was ever deployed to, with the version it was last heard to serve."""
         return self._transactions.read("reading recorded versions", lambda connection: debts.recorded_versions(connection, fraise, environment))
+
+    def cut_off_hosts(self, fraise: str | None = None, environment: str | None = None) -> list[dict[str, Any]]:
+        """Hosts of which nobody knows what they serve: see cut_off.cut_off."""
+        return self._transactions.read("looking for hosts that were cut off", lambda connection: cut_off.cut_off(connection, fraise, environment))
 
     def options_before_and_of(self, deployment: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The options of the deployment of the same pair before the one with this UUID ({} for the first), and its own."""

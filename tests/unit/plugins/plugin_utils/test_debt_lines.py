@@ -23,3 +23,5 @@ def test_a_host_that_is_another_than_recorded_is_told() -> None:
     line = "  web2  answers 1.0, the record says 1.1: somebody or something else changed it"
     assert drift_line("web2", {"answers": "1.0", "recorded": "1.1"}) == line
     assert "answers nothing" in drift_line("web2", {"answers": None, "recorded": "1.1"})
+    known = {"answers": "1.1", "recorded": "1.0", "cut_off": "shop_api:test:7"}
+    assert drift_line("web2", known).endswith("the record says 1.0: shop_api:test:7 was cut off while it changed it")

@@ -97,80 +97,8 @@ def test_the_history_gives_the_user_s_reason_where_the_end_has_none() -> None:
     assert report_lines("history", [running])[1].split()[-4:] == ["-", "ann", "the", "sale"]
 
 
-@pytest.mark.parametrize(("query", "answer"), [("history", []), ("status", {"status": [], "fleet": []})])
-def test_an_empty_store_says_so(query: str, answer: Any) -> None:
-    assert report_lines(query, answer) == ["No deployments in the store"]
-
-
-def status(**lock: Any) -> dict[str, Any]:
-    row = {"fraise": "shop", "environment": "test", "version": "1.0", "deployed_at": AT, "last_version": "2.0", "last_status": "rolled_back"}
-    row.update(hosts_on_version=2, hosts_total=3)
-    fleet = [{"fraise": "shop", "environment": "test", "host": f"web{number}", "version": "1.0", "state": "undone", "at": AT} for number in (1, 2, 3)]
-    return {"status": [{**row, "locked": False, "lock_owner_name": "ann@desk", **lock}], "fleet": fleet}
-
-
-def inspected(version: str | None, health: str = "healthy") -> dict[str, Any]:
-    """What the step inspect of a host answers."""
-    return {"release": {"version": version}, "health": {"status": health} if version else None}
-
-
-def test_the_status_says_what_runs_and_what_each_host_was_last_known_to_serve() -> None:
-    assert report_lines("status", status()) == [
-        "FRAISE  ENVIRONMENT  VERSION  HOSTS   SINCE (UTC)          LAST DEPLOYMENT  LOCKED BY",
-        "shop    test         1.0      2 of 3  2026-11-22 11:33:21  2.0 rolled_back  -",
-        "",
-        "FRAISE  HOST  RECORDED  STATE   AS OF (UTC)",
-        "shop    web1  1.0       undone  2026-11-22 11:33:21",
-        "shop    web2  1.0       undone  2026-11-22 11:33:21",
-        "shop    web3  1.0       undone  2026-11-22 11:33:21",
-    ]
-
-
-def test_the_status_names_who_holds_the_lock_only_while_it_is_held() -> None:
-    assert report_lines("status", status(locked=True))[1].endswith("ann@desk")
-    assert report_lines("status", status(locked=False))[1].endswith("-")
-
-
-def test_the_status_holds_the_record_against_what_hosts_answer() -> None:
-    lines = report_lines("status", status(), {"web1": inspected("1.0"), "web2": inspected("2.0")})
-    assert lines[3].endswith("ANSWERS    AGREES  NOTE")
-    assert [line.split()[6:8] for line in lines[4:]] == [["1.0", "yes"], ["2.0", "NO"], ["not", "asked"]]
-
-
-def test_the_status_says_of_a_host_that_came_back_with_an_old_version_what_the_fleet_has() -> None:
-    answer = status()
-    answer["fleet"][1]["version"] = "0.9"
-    lines = report_lines("status", answer, {"web1": inspected("1.0"), "web2": inspected("0.9"), "web3": inspected("1.0")})
-    assert lines[3].endswith("ANSWERS  AGREES  NOTE")
-    assert [line.split(None, 6)[-1] for line in lines[4:]] == ["1.0      yes     -", "0.9      NO      answers 0.9, the fleet has 1.0", "1.0      yes     -"]
-    assert [line.split(None, 6)[-1].split() for line in report_lines("status", answer, {"web1": inspected("1.0")})[4:5]] == [["1.0", "yes"]]
-
-
-def test_before_the_first_success_there_is_no_version_to_agree_with() -> None:
-    answer = status()
-    answer["status"][0]["version"] = None
-    assert report_lines("status", answer, {"web1": inspected("1.0")})[4].split()[6:] == ["1.0", "yes"]
-
-
-def test_the_status_lists_who_owes_since_when_and_why() -> None:
-    owed = [{"fraise": "shop", "environment": "test", "host": "web3", "version": "1.0", "since": AT, "reason": "unreachable: " + "x" * 200}]
-    lines = report_lines("status", {**status(), "owed": owed})
-    assert lines[7:10] == [
-        "",
-        "FRAISE  ENVIRONMENT  HOST  OWES  SINCE (UTC)          WHY",
-        f"shop    test         web3  1.0   2026-11-22 11:33:21  unreachable: {'x' * 104}...",
-    ]
-    assert lines[10:] == ["Once these hosts are back: ansible-playbook fraisier.deploy.catchup -e fraise=shop"]
-
-
-def test_a_host_that_serves_nothing_is_not_one_that_was_not_asked() -> None:
-    lines = report_lines("status", status(), {"web1": inspected(None), "web2": inspected("1.0"), "web3": inspected("1.0")})
-    assert lines[4].split()[6:8] == ["nothing", "NO"]
-
-
-def test_a_host_whose_service_is_dead_does_not_agree_whatever_its_link_says() -> None:
-    lines = report_lines("status", status(), {"web1": inspected("1.0", "unhealthy")})
-    assert lines[4].split()[6:] == ["1.0", "(unhealthy)", "NO"]
+def test_an_empty_store_says_so() -> None:
+    assert report_lines("history", []) == ["No deployments in the store"]
 
 
 def test_a_fleet_is_a_line_for_each_host() -> None:

@@ -130,3 +130,28 @@ def test_a_host_that_serves_another_version_than_recorded_is_an_event_and_told_t
         ("web2", {"recorded": "1.0", "answers": "0.9"}),
         ("web3", {"recorded": "1.0", "answers": None}),
     ]
+
+
+def test_a_host_that_serves_what_a_cut_off_deployment_was_bringing_was_changed_by_nobody_else(feeder: Feeder, tmp_path: Path) -> None:
+    deploy("1.0")
+    feeder.close()
+    cut = Feeder("run-2", settings(tmp_path, lease=0.5))
+    cut.start()
+    call("open", **{**OPEN, "hosts": HOSTS, "version": "1.1"})
+    for host in ("web1", "web2"):
+        call("intent", host=host, step="activate", version="1.1", attempt=1)
+    cut.close()
+    last = Feeder("run-3", settings(tmp_path))
+    last.start()
+    standing = call("query", query="status")["answer"]
+    assert [row["cut_off"] for row in standing["fleet"]] == ["shop_api:test:2", "shop_api:test:2", None]
+    (row,) = standing["status"]
+    assert (row["hosts_on_version"], row["hosts_total"], row["unsettled"]) == (1, 3, ["shop_api:test:2"])
+    call("open", **{**OPEN, "hosts": HOSTS, "version": "1.2"})
+    call("query", query="fleet")
+    known, other = ({"version": "1.2", "current": current} for current in ("1.1", "0.9"))
+    assert report("web1", "stage", "ok", release=known)["drift"] == {"recorded": "1.0", "answers": "1.1", "cut_off": "shop_api:test:2"}
+    assert report("web2", "stage", "ok", release=other)["drift"] == {"recorded": "1.0", "answers": "0.9"}
+    call("close")
+    last.close()
+    assert rows(tmp_path, "SELECT host FROM tb_event WHERE type = 'host.drifted'") == [("web2",)]

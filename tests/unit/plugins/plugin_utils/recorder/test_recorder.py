@@ -183,15 +183,25 @@ def test_a_run_that_ends_without_closing_is_interrupted_and_its_lock_free(feeder
     assert rows(tmp_path, "SELECT released_at IS NOT NULL FROM tb_lock") == [(1,)]
 
 
-def test_an_interrupt_is_recorded_at_once_though_the_controller_waits_for_its_workers_before_it_ends(feeder, tmp_path):
+def test_an_interrupt_is_recorded_at_once_though_the_controller_waits_for_its_workers_before_it_ends(feeder, tmp_path, capfd):
     call("open", **OPEN)
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+    told = "fraisier.deploy: shop_api:test:1 is interrupted where it is. Then: ansible-playbook fraisier.deploy.recover -e fraise=shop_api"
+    assert capfd.readouterr().err.strip() == told
     deadline = time.monotonic() + 10
     while rows(tmp_path, "SELECT status FROM tb_deployment") != [("interrupted",)]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert feeder._process.poll() is None, "the lock outlives the interrupt until the lease ends: workers may still be acting"
+
+
+def test_an_interrupt_says_nothing_when_no_deployment_is_open(feeder, tmp_path, capfd):
+    call("open", **OPEN)
+    call("close")
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert capfd.readouterr().err == ""
 
 
 def test_after_an_interrupt_a_worker_that_is_still_there_passes_no_gate_and_begins_no_step(feeder, tmp_path):

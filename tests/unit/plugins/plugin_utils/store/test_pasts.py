@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -118,3 +119,38 @@ def test_whether_somebody_holds_the_lock(store: Store) -> None:
     Run(store)
     with pytest.raises(DeploymentLockedError, match="ada@controller"):
         store.require_unlocked(*PAIR)
+
+
+def test_a_host_whose_change_was_begun_and_not_heard_of_since_is_in_doubt(store: Store) -> None:
+    Run(store, version="1.0").done()
+    assert store.cut_off_hosts() == []
+    run = cut_off(store)
+    doubt = {"fraise": "shop_api", "environment": "production", "host": "web2", "deployment": run.opened.identifier, "version": "1.1"}
+    assert store.cut_off_hosts(*PAIR) == store.cut_off_hosts() == [doubt]
+    assert store.cut_off_hosts("other") == store.cut_off_hosts(None, "test") == []
+    again = Run(store, version="1.1")
+    store.apply([*again.step("web2", "stage", "failed"), *again.step("web3", "activate", "unreachable", changed=None), again.closing("failed")])
+    assert [row["host"] for row in store.cut_off_hosts()] == ["web2", "web3"], "whose connection broke has told nothing either"
+    again = Run(store, version="1.1")
+    store.apply([*again.step("web2", "inspect", "failed"), *again.step("web3", "inspect")])
+    assert store.cut_off_hosts() == [doubt], "a host that failed to answer has told nothing"
+    store.apply(staged(again, "web2", "1.1"))
+    assert store.cut_off_hosts() == []
+
+
+def test_a_change_that_goes_on_is_no_doubt_until_its_lease_has_ended(store: Store) -> None:
+    run = Run(store, version="1.0", lease_seconds=0.4)
+    store.apply(run.step("web1", "activate")[:1])
+    assert store.cut_off_hosts() == []
+    time.sleep(0.5)
+    assert [row["host"] for row in store.cut_off_hosts()] == ["web1"]
+
+
+def test_a_lock_that_outlives_an_interrupted_deployment_says_so_and_names_the_recovery(store: Store) -> None:
+    run = Run(store, version="1.0")
+    with pytest.raises(DeploymentLockedError, match=rf"for {run.opened.identifier}: weekly release"):
+        Run(store, version="1.1")
+    store.apply([run.event("deployment.interrupted", reason="killed")])
+    with pytest.raises(DeploymentLockedError, match=rf"for {run.opened.identifier}, which was interrupted: weekly release") as refused:
+        Run(store, version="1.1")
+    assert "run fraisier.deploy.recover -e fraise=shop_api" in refused.value.hint
