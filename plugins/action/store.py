@@ -70,6 +70,8 @@ class ActionModule(FraisierAction):
         )["answer"]
         if query == "status":
             lines = status_report(answer, arguments.get("answers"))
+        elif query == "history" and not answer and arguments.get("fraise"):
+            lines = [f"No deployments of {arguments['fraise']} in the store yet"]
         else:
             lines = REPORTS[query](answer) if query in REPORTS else report_lines(query, answer)
         if arguments["show"]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.admission import PERSON, moment
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.known import names_of, require_known_pair
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import HoldRequest, Store
 
 if TYPE_CHECKING:
@@ -26,16 +27,22 @@ def lock(store: Store, request: VerbRequest) -> dict[str, Any]:
     asked = _asked(request, "lock", None)
     if request.argument:
         raise ValidationError("hold: a lock takes none", hint="Leave it out", context={"option": "hold", "value": request.argument})
+    known = store.known_environments(asked.fraise)
+    # A lock may come before the first deployment, so a new name is no error; a misspelt one must not look like a lock of what was meant.
+    new = f". Nothing was ever deployed there; known: {names_of(known)}" if known and asked.environment not in known else ""
     if request.check:
-        return {"changed": True, "hold": None, "msg": f"{_where(request)} would be locked"}
+        return {"changed": True, "hold": None, "msg": f"{_where(request)} would be locked{new}"}
     row = store.admissions.lock(asked)
     until = f" until {moment(row['expires_at'])}" if row["expires_at"] else ""
-    return {"changed": True, "hold": row["identifier"], "expires_at": row["expires_at"], "msg": f"{_where(request)} is locked{until}: {row['identifier']}"}
+    msg = f"{_where(request)} is locked{until}: {row['identifier']}{new}"
+    return {"changed": True, "hold": row["identifier"], "expires_at": row["expires_at"], "msg": msg}
 
 
 def unlock(store: Store, request: VerbRequest) -> dict[str, Any]:
     """Lift the holds of the fraise or of the whole environment, or the one that is named."""
     asked = _asked(request, "unlock", request.argument or None)
+    if not request.argument:
+        require_known_pair(store, asked.fraise, asked.environment)
     lifted = store.admissions.to_unlock(asked) if request.check else store.admissions.unlock(asked)
     names = [row["identifier"] for row in lifted]
     did = "would lift" if request.check else "lifted"

@@ -20,7 +20,7 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
     fraise, environment = request.get("fraise"), request.get("environment")
     query = request["query"]
     if query == "history":
-        return store.history(fraise, environment, limit=int(request.get("limit") or 20))
+        return store.history(fraise, environment, limit=int(request.get("limit") or 20)) or nothing_in(store, fraise, environment)
     if query == "status":
         from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.standing import standing
 
@@ -38,7 +38,7 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
     if query == "plan":
         return find_plan(store, str(request.get("plan") or ""))
     if query == "plans":
-        return store.plans.latest(fraise, environment, int(request.get("limit") or 20))
+        return store.plans.latest(fraise, environment, int(request.get("limit") or 20)) or nothing_in(store, fraise, environment)
     if query == "migrate":
         applied = store.migrate()
         return {"applied": applied, "schema": _schema(store)}
@@ -54,6 +54,14 @@ def answer_query(store: Store, request: dict[str, Any]) -> Any:
         return {"sql": store.grants_sql(store.dialect, str(request.get("role") or "")), "dialect": store.dialect}
     found = check(store, request)
     return {**found, "schema": {**found["schema"], "dialect": store.dialect}}
+
+
+def nothing_in(store: Store, fraise: str | None, environment: str | None) -> list[Any]:
+    """Nothing was found: is it for a name that is misspelt?"""
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.known import require_known_environment
+
+    require_known_environment(store, fraise, environment)
+    return []
 
 
 def _schema(store: Store) -> dict[str, Any]:

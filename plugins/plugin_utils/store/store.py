@@ -26,14 +26,15 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.urls import 
 
 if TYPE_CHECKING:
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import Past
-    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import cut_off, debts, goods, inspection, locks, metrics, opening, pasts, queries
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import cut_off, debts, goods, inspection, known, locks, metrics, opening, pasts, queries
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.admission import Admissions, Admit
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.audit import Audit
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.commands import Commands
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.plans import Plans
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.retention import Retention
 else:
-    cut_off, debts, goods, inspection, locks = Late("cut_off"), Late("debts"), Late("goods"), Late("inspection"), Late("locks")
+    cut_off, debts, goods, inspection = Late("cut_off"), Late("debts"), Late("goods"), Late("inspection")
+    known, locks = Late("known"), Late("locks")
     metrics, opening, pasts, queries = Late("metrics"), Late("opening"), Late("pasts"), Late("queries")
 
 MIGRATION_TIMEOUT = 60.0
@@ -227,6 +228,14 @@ class Store:
     def history(self, fraise: str | None = None, environment: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
         """The newest deployments first: rows of v_deployment_history. Moments are aware datetimes; ``plain`` makes them text."""
         return self._transactions.read("reading the history", lambda connection: queries.history(connection, fraise, environment, limit))
+
+    def known_environments(self, fraise: str | None = None) -> list[str]:
+        """Environments that the store has heard of; of a fraise those where it ever was."""
+        return self._transactions.read("looking for environments", lambda connection: known.known_environments(connection, fraise))
+
+    def known_fraises(self) -> list[str]:
+        """Fraises that the store has heard of."""
+        return self._transactions.read("looking for fraises", known.known_fraises)
 
     def deployment(self, identifier_or_id: str) -> dict[str, Any] | None:
         """One deployment with plan, options, error, ``hosts``, ``steps``, ``checks``, ``commands``; nothing when there is none."""

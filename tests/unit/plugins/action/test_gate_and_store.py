@@ -85,9 +85,9 @@ def test_a_recorder_that_is_gone_is_told_as_such(listening: Recorder) -> None:
 def test_a_query_hands_on_what_was_asked_and_shows_the_answer(listening: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     listening.answers["query"] = [{"answer": []}]
     result = act(store.ActionModule, {"query": "history", "fraise": "shop_api", "limit": "5"})
-    assert (result["changed"], result["answer"], result["lines"]) == (False, [], ["No deployments in the store"])
+    assert (result["changed"], result["answer"], result["lines"]) == (False, [], ["No deployments of shop_api in the store yet"])
     assert listening.of("query") == [{"query": "history", "fraise": "shop_api", "environment": None, "deployment": None, "plan": None, "limit": 5}]
-    assert "No deployments in the store" in capsys.readouterr().out
+    assert "No deployments of shop_api in the store yet" in capsys.readouterr().out
 
 
 def test_a_query_can_be_quiet(listening: Recorder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,3 +83,23 @@ def test_check_mode_writes_nothing_and_says_what_would_be_done(store: Store) -> 
     placed = told(store, "lock")
     assert told(store, "unlock", check=True)["msg"].startswith(f"shop_api in production: would lift {placed['hold']}")
     assert [hold["identifier"] for hold in store.admissions.holds()] == [placed["hold"]]
+
+
+def test_nothing_is_unlocked_where_the_store_knows_nothing_and_that_is_an_error(store: Store) -> None:
+    with pytest.raises(NotFoundError, match="fraise: 'shop_api': the store knows no deployments of it; known: none"):
+        told(store, "unlock")
+    told(store, "lock")
+    with pytest.raises(NotFoundError, match="fraise_environment: 'prodd': the store knows no deployments of shop_api in it; known: production") as caught:
+        told(store, "unlock", environment="prodd")
+    assert "-e fraise_environment=production" in caught.value.hint
+    assert caught.value.context == {"option": "fraise_environment", "value": "prodd", "known": ["production"]}
+    with pytest.raises(NotFoundError, match="fraise_environment: 'prodd': the store knows no deployments in it; known: production"):
+        told(store, "unlock", environment="prodd", fraise="")
+    with pytest.raises(NotFoundError, match="fraise: 'shop_apy': the store knows no deployments of it; known: shop_api"):
+        told(store, "unlock", fraise="shop_apy")
+
+
+def test_a_lock_of_an_environment_that_nobody_deployed_to_says_so(store: Store) -> None:
+    assert "known" not in told(store, "lock")["msg"]
+    assert told(store, "lock", environment="prodd", check=True)["msg"].endswith("would be locked. Nothing was ever deployed there; known: production")
+    assert told(store, "lock", environment="prodd")["msg"].endswith(". Nothing was ever deployed there; known: production")
