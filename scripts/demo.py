@@ -10,6 +10,7 @@ import fcntl
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -82,6 +83,27 @@ def environment(first_port: int) -> dict[str, str]:
     }
 
 
+def keep_environment(settings: dict[str, str]) -> Path:
+    """Write the settings of the demo to a file that a shell takes in: what is typed afterwards means the same hosts and the same store."""
+    path = DEMO / "environment.sh"
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items() if name.startswith(("ANSIBLE_", "FRAISIER_"))]
+    lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def next_commands(kept: Path) -> list[str]:
+    """What to type next, each line as it works in a shell that stands in the checkout."""
+    shown = kept.relative_to(CHECKOUT) if kept.is_relative_to(CHECKOUT) else kept
+    return [
+        f". {shlex.quote(str(shown))}",
+        "ansible-playbook fraisier.deploy.unlock -i inventories/demo -e fraise=hello -e \"reason='1.2.0 was bad'\"",
+        "ansible-playbook fraisier.deploy.deploy -i inventories/demo -e fraise=hello -e version=1.0.0",
+        "ansible-playbook fraisier.deploy.status -i inventories/demo -e fraise=hello",
+    ]
+
+
 def playbook(name: str, variables: dict[str, str], settings: dict[str, str]) -> int:
     """Run one playbook of the collection as a user would; its exit code."""
     words = [f"{key}={value}" for key, value in variables.items()]
@@ -143,6 +165,7 @@ def demo() -> bool:
         make_archive(version, broken_on)
     first_port = free_ports(len(HOSTS))
     settings = environment(first_port)
+    kept = keep_environment(settings)
     fine = []
     say("Three hosts, no version yet. First 1.0.0, then 1.1.0 rolling, then 1.2.0, which works on demo1 only.")
     try:
@@ -159,8 +182,11 @@ def demo() -> bool:
         alone.close()
     say(f"\nDone in {time.monotonic() - began:.0f} s. The services are stopped; look at build/demo: hosts/, store.db.")
     say("1.2.0 was taken back, so hello is LOCKED in demo until a person looks, and 1.2.0 is QUARANTINED there (below the table of status above).")
-    say("That person goes on with: ansible-playbook fraisier.deploy.unlock -e fraise=hello -e \"reason='1.2.0 was bad'\"")
-    say("Try next: read inventories/demo, then put your own service into an inventory as README.md shows.")
+    say(f"\nThat person goes on, in the folder {CHECKOUT}, with:")
+    for command in next_commands(kept):
+        say(f"  {command}")
+    say("  (what this starts again runs until the next make demo)")
+    say("\nTry next: read inventories/demo, then put your own service into an inventory as README.md shows.")
     return all(fine)
 
 
