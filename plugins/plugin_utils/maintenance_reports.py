@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import moment, table
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who
 
@@ -21,8 +22,18 @@ def maintenance_request(arguments: Mapping[str, Any], variables: Mapping[str, An
     asked = {"check": check, "by": by}
     if arguments["query"] == "prune":
         return {**asked, "keep_days": arguments["keep_days"], "keep": arguments["keep"]}
-    path = str(Path(arguments["path"]).expanduser().absolute()) if arguments.get("path") else None
-    return {**asked, "path": path, **{name: arguments[name] for name in ("verify", "replace", "time_limit")}}
+    return {**asked, "path": _absolute(str(arguments.get("path") or "")), **{name: arguments[name] for name in ("verify", "replace", "time_limit")}}
+
+
+def _absolute(given: str) -> str | None:
+    """The path from the root, None for none. ValidationError when it is written as a folder and is none: no file takes that name by itself."""
+    if not given:
+        return None
+    path = Path(given).expanduser().absolute()
+    if given.endswith("/") and not path.is_dir():
+        hint = f"Make it, mkdir -m 700 {path}, or name a file, without a slash at its end"
+        raise ValidationError(f"path: {given} ends with a slash, so it is a folder, and there is none", hint=hint, context={"option": "path", "value": given})
+    return str(path)
 
 
 def prune_report(answer: Mapping[str, Any]) -> list[str]:

@@ -103,6 +103,18 @@ SAVED = {
 BACK = {**SAVED, "schema": "0002", "described": True, "made_at": None, "token": 7, "open": ["shop:prod:3"], "lost": ["hold prod:1"]}
 
 
+def test_a_path_that_ends_with_a_slash_is_a_folder_and_no_file_takes_its_name(listening: Recorder, tmp_path: Path) -> None:
+    listening.answers["query"] = [{"answer": SAVED}]
+    missing = act(store.ActionModule, {"query": "backup", "path": f"{tmp_path}/dir/"})
+    assert missing["failed"]
+    assert missing["msg"].startswith(f"path: {tmp_path}/dir/ ends with a slash, so it is a folder, and there is none. Make it, mkdir -m 700 {tmp_path}/dir,")
+    assert missing["error"]["context"] == {"option": "path", "value": f"{tmp_path}/dir/"}
+    assert listening.asked == []
+    (tmp_path / "dir").mkdir()
+    act(store.ActionModule, {"query": "backup", "path": f"{tmp_path}/dir/"})
+    assert listening.of("query")[0]["path"] == f"{tmp_path}/dir"
+
+
 def test_a_backup_is_a_change_with_its_digest_told(listening: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     listening.answers["query"] = [{"answer": SAVED}]
