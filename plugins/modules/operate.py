@@ -69,6 +69,10 @@ options:
   plan:
     description: The plan of V(verb=approve), its hash or at least 12 letters of its start.
     type: str
+  revoke:
+    description: Whether V(verb=approve) takes back every approval in force, as O(argument=revoke) does.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Frai
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import revealed, to_native
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.learned import redactor
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, secret_values
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.user_variables import require_fitting
 
 display = Display()
 
@@ -52,6 +53,7 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
         arguments: dict[str, Any] = {}
         try:
             require_whole_values(variables)
+            require_fitting(str(self._task.action), self.SPEC, self._task.args, variables)
             arguments = self._arguments()
             result.update(self.act(arguments, variables))
         except FraisierError as error:

@@ -31,6 +31,7 @@ class OperateAction(FraisierAction):
         "expires": {"type": "float"},
         "override": {"type": "str"},
         "plan": {"type": "str"},
+        "revoke": {"type": "bool", "default": False},
     }
     _requires_connection = False
 
@@ -44,7 +45,7 @@ class OperateAction(FraisierAction):
             fraise=arguments.get("fraise") or "",
             environment=arguments.get("fraise_environment") or "",
             deployment=arguments.get("deployment"),
-            argument=arguments.get("argument"),
+            argument="revoke" if arguments["revoke"] else arguments.get("argument"),
             reason=redactor.text(words_of("reason", arguments.get("reason"))),
             expires=arguments.get("expires"),
             override=redactor.text(words_of("override", arguments.get("override"))),

@@ -47,7 +47,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("a batch that is no width", {"rolling_batches": [1, "half"]}, ["rolling_batches[1]: 'half'", '"25%"', "[VALIDATION_ERROR]"]),
     ("no batch", {"rolling_batches": []}, ["rolling_batches is empty", '[1, "25%", "100%"]', "[VALIDATION_ERROR]"]),
     ("a budget that is no share", {"rolling_max_failed": "some"}, ["rolling_max_failed: 'some'", '"25%"', "[VALIDATION_ERROR]"]),
-    ("a wait that is no number", {"wait": "soon"}, ["'wait'", "'soon'", "ansible-doc fraisier.deploy.deployment", "[VALIDATION_ERROR]"]),
+    ("a wait that is no number", {"wait": "soon"}, ["wait: 'soon' is not a whole number", "-e wait=", "[VALIDATION_ERROR]"]),
 ]
 
 

@@ -47,7 +47,9 @@ def _list(store: Store, request: Request, _keys: AuditKeys | None) -> Answer:
     kind = request.get("type")
     if kind is not None and kind not in AUDIT_TYPES:
         hint = f"One of: {', '.join(AUDIT_TYPES)}"
-        raise ValidationError(f"type: {str(kind)[:80]!r} is not a type of the audit", hint=hint, context={"option": "type", "value": str(kind)[:80]})
+        raise ValidationError(
+            f"audit_type: {str(kind)[:80]!r} is not a type of the audit", hint=hint, context={"option": "audit_type", "value": str(kind)[:80]}
+        )
     wanted = {name: request.get(name) for name in ("type", "fraise", "environment", "deployment", "host")}
     return {"ok": True, "rows": store.audit.latest(int(request["limit"]), **wanted)}
 

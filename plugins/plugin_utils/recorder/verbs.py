@@ -81,7 +81,7 @@ def _pause(store: Store, request: VerbRequest) -> dict[str, Any]:
     if seconds is None or not 0 < seconds <= LONGEST_PAUSE_SECONDS:
         hint = f"Give seconds, more than 0 and at most {LONGEST_PAUSE_SECONDS}: every pause ends"
         raise refused("expires", seconds, f"{seconds} is not a time that a pause may last", hint)
-    return _command(store, dataclasses.replace(request, argument=one_of("argument (-e then=)", request.argument, AFTER_A_PAUSE, "resume")))
+    return _command(store, dataclasses.replace(request, argument=one_of("then", request.argument, AFTER_A_PAUSE, "resume")))
 
 
 def _plain_command(store: Store, request: VerbRequest) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _plain_command(store: Store, request: VerbRequest) -> dict[str, Any]:
 def _abort(store: Store, request: VerbRequest) -> dict[str, Any]:
     if not request.reason:
         raise refused("reason", "", "an abort needs one", "Give it with -e \"reason='why it must not go on'\"; Ansible splits -e at blanks outside of quotes")
-    return _command(store, dataclasses.replace(request, argument=one_of("argument (-e abort=)", request.argument, WAYS_TO_ABORT, "undo"), expires=None))
+    return _command(store, dataclasses.replace(request, argument=one_of("abort", request.argument, WAYS_TO_ABORT, "undo"), expires=None))
 
 
 def _command(store: Store, request: VerbRequest) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_a_secret_in_the_reason_is_taken_out(listening: Recorder) -> None:
         ({"fraise_type": "web"}, "fraise_type: there is no 'web'"),
         ({"strategy": "canary"}, "fraise_strategy: there is no 'canary'"),
         ({"provider": "swarm"}, "There is no provider 'swarm'"),
-        ({"wait": "soon"}, "'wait'"),
+        ({"wait": "soon"}, "wait: 'soon' is not a whole number"),
         ({"plan": "ab" * 5}, "plan: 'ababababab' is not the hash of a plan"),
         ({"approvals": -1}, "fraise_approvals is negative"),
     ],

@@ -38,9 +38,9 @@ def asked(verb: str, **changes: Any) -> VerbRequest:
         ("pause", {"expires": 0.0}, "expires: 0.0 is not a time"),
         ("pause", {"expires": float("nan")}, "expires: nan is not a time"),
         ("pause", {"expires": 31 * 86400.0}, "expires: 2678400.0 is not a time"),
-        ("pause", {"expires": 5.0, "argument": "explode"}, r"argument \(-e then=\): there is no 'explode'"),
+        ("pause", {"expires": 5.0, "argument": "explode"}, "then: there is no 'explode'"),
         ("abort", {}, "reason: an abort needs one"),
-        ("abort", {"reason": "why", "argument": "some"}, r"argument \(-e abort=\): there is no 'some'"),
+        ("abort", {"reason": "why", "argument": "some"}, "abort: there is no 'some'"),
         ("promote", {"argument": "all"}, "argument: promote takes none"),
     ],
 )
