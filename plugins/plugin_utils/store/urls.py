@@ -24,8 +24,9 @@ DRIVERS = {
     "mariadb+pymysql": "mysql+pymysql",
 }
 PACKAGES = {"postgresql": ("psycopg", "psycopg[binary]"), "mysql": ("pymysql", "PyMySQL")}
+# In one piece the example would be taken for a password where messages are redacted.
 FORMS = (
-    "Write one of: sqlite:////absolute/path/store.db (four slashes), postgresql://user:password@host/database, mysql://user:password@host/database "
+    "Write sqlite:////absolute/path/store.db (four slashes), or postgresql:// or mysql:// and right behind it user:password@host/database "
     "(fraisier_store_url, [fraisier] store_url or FRAISIER_STORE_URL)"
 )
 

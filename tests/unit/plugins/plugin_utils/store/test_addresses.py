@@ -16,9 +16,18 @@ from typing import Any
 import pytest
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ConfigurationError, DatabaseConnectionError, DatabaseError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.urls import describe, parse_url
 from tests.unit.plugins.plugin_utils.store.builders import Run
+
+
+def test_the_examples_in_the_remedy_of_a_bad_url_survive_redaction() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_url("bogus")
+    assert "postgresql://" in caught.value.hint
+    assert "user:password@host/database" in caught.value.hint
+    assert Redactor().text(str(caught.value)) == str(caught.value)
 
 
 @pytest.mark.parametrize(
