@@ -31,6 +31,15 @@ def shorten(text, characters):
     return text if len(text) <= characters else text[: characters - len(CUT)] + CUT
 
 
+def shorten_line(text, characters):
+    """``text`` as one line of at most ``characters``, cut between two words, which CUT shows; a word longer than half of the line is cut itself."""
+    text = " ".join(text.split())
+    if len(text) <= characters:
+        return text
+    kept = text[: characters - len(CUT) + 1].rpartition(" ")[0]
+    return (kept if len(kept) * 2 > characters else text[: characters - len(CUT)]) + CUT
+
+
 def tail(text, characters):
     """The last ``characters`` of ``text``, from the start of a line where that is possible; else CUT stands before it."""
     text = text.rstrip()

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
+
 REASON_LENGTH = 120
 
 
 def brief(reason: str) -> str:
     """A reason that fits a line."""
-    return reason if len(reason) <= REASON_LENGTH else f"{reason[: REASON_LENGTH - 3]}..."
+    return shorten_line(reason, REASON_LENGTH)
 
 
 def remedy(fraise: str) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     NotFoundError,
     ValidationError,
 )
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
 from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import nothing_owed_line, owed_lines
@@ -204,7 +205,7 @@ class DeploymentAction(FraisierAction):
 def _first_error(hosts: dict[str, Any]) -> str:
     """What the first host that has an error says, for those who see one line only."""
     told = [f"; {name}: {host['error']['code']} {host['error']['message']}" for name, host in hosts.items() if host["error"]]
-    return " ".join(told[0].split())[:300] if told else ""
+    return shorten_line(told[0], 300) if told else ""
 
 
 def _brief(error: dict[str, Any] | None) -> dict[str, Any] | None:

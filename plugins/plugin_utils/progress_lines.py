@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
+
 PREFIX = "fraisier.deploy."
 
 
@@ -76,4 +78,4 @@ def _health(result: dict[str, Any]) -> str:
 
 
 def _first_line(text: Any) -> str:
-    return (str(text).strip().splitlines() or [""])[0][:160]
+    return shorten_line((str(text).strip().splitlines() or [""])[0], 160)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import steps_to_run
 
 DEPLOYMENT_KEYS = (
@@ -61,7 +62,7 @@ def _would(stage: dict[str, Any], current: str | None, target: str) -> str:
     if not stage:
         return "not asked"
     if stage.get("outcome") in ("failed", "unreachable", "reverted"):
-        return str((stage.get("error") or {}).get("message", "cannot be staged"))[:80]
+        return shorten_line(str((stage.get("error") or {}).get("message", "cannot be staged")), 80)
     return shown_steps(steps_to_run(bool(stage.get("changed")), current, target))
 
 
@@ -75,9 +76,9 @@ def outcome_lines(deployment: dict[str, Any], answer: dict[str, Any]) -> list[st
     rows = []
     for name, host in answer["hosts"].items():
         error = host.get("error") or {}
-        note = " ".join(f"{error.get('code')}: {error.get('message')}".split()) if error else ""
+        note = shorten_line(f"{error.get('code')}: {error.get('message')}", 120) if error else ""
         serving = answer["inspected"].get(name, host["serving"])
-        rows.append((name, host["state"], host["before"], serving, note[:120]))
+        rows.append((name, host["state"], host["before"], serving, note))
     reason = f": {answer['reason']}" if answer["reason"] else ""
     head = [f"{deployment['identifier']}: {deployment['version']} {answer['status']}{reason}"]
     return head + table(("HOST", "STATE", "BEFORE", "SERVES", "NOTE"), rows)

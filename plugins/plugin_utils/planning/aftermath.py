@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
+
 UNDONE = ("rolled_back", "rollback_failed")
 UNDO_LIMIT = 3
 NOTHING: dict[str, Any] = {}
@@ -50,7 +52,7 @@ def aftermath(
         return dict(NOTHING)
     why = reason
     if error:
-        why = f"{reason}; {error.get('code')}: {' '.join(str(error.get('message', '')).split())[:300]}"
+        why = f"{reason}; {error.get('code')}: {shorten_line(str(error.get('message', '')), 300)}"
     left: dict[str, Any] = {"undo_limit": int(options.get("undo_limit", UNDO_LIMIT))}
     if options.get("lock_after_undo", True):
         left["hold"] = why

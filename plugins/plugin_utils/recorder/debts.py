@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, NotFoundError, ValidationError
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import BAD
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
@@ -97,8 +98,8 @@ def at_close(current: OpenDeployment, status: str) -> dict[str, Any]:
 
 def _reason(state: str, error: dict[str, Any]) -> str:
     """One line: the state the host was left in, and the error."""
-    text = " ".join(f"{state}: {error.get('code') or ''} {error.get('message') or ''}".split())
-    return text.rstrip(": ")[:REASON_LENGTH]
+    text = f"{state}: {error.get('code') or ''} {error.get('message') or ''}"
+    return shorten_line(text.rstrip(": "), REASON_LENGTH)
 
 
 # -- hosts that are another than recorded -----------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE, encode, to_json
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import Spool
 
@@ -209,7 +210,7 @@ class Feeder:
             lines = (Path(self._folder) / "recorder.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
         except OSError:
             return ""
-        return f": {lines[-1][:300]}" if lines else ""
+        return f": {shorten_line(lines[-1], 300)}" if lines else ""
 
     def _hear(self) -> None:
         try:

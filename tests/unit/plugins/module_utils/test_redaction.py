@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import CUT, redact_url, shorten, tail
+from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import CUT, redact_url, shorten, shorten_line, tail
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 PASSWORDS = st.text(st.characters(min_codepoint=33, max_codepoint=382, exclude_characters="\"'", exclude_categories=["C", "Z"]), min_size=3, max_size=40)
@@ -56,6 +56,22 @@ def test_a_cut_is_marked_so_that_half_a_secret_can_be_recognised() -> None:
     assert shorten("01234567890", 10) == "0123456..."
     assert tail("01234567890", 10) == "...4567890"
     assert tail("first line\nlast", 6) == "last"
+
+
+def test_a_line_is_cut_between_two_words_and_the_cut_shows() -> None:
+    assert shorten_line("Look at its log\n on the host.", 29) == "Look at its log on the host."
+    assert shorten_line("Look at its log on the host.", 22) == "Look at its log on..."
+    assert shorten_line("Look at its log on the host.", 25) == "Look at its log on the..."
+    assert shorten_line("Look at its log on the host.", 24) == "Look at its log on..."
+    assert shorten_line("0123456789 0123456789", 8) == "01234..."
+
+
+@QUICK
+@given(st.text(max_size=80), st.integers(4, 60))
+def test_a_line_is_never_longer_than_asked(text: str, characters: int) -> None:
+    kept = shorten_line(text, characters)
+    assert len(kept) <= characters
+    assert kept == " ".join(text.split()) or kept.endswith(CUT)
 
 
 @pytest.mark.parametrize("text", ["http://a:" * 7000, "http://" + "a:" * 30000, "?key" * 16000, "a://" * 16000 + "@"])

@@ -110,3 +110,9 @@ def test_an_opened_deployment_is_told_by_its_message_a_closed_one_by_its_own_tab
 @pytest.mark.parametrize("action", ["ansible.builtin.debug", "fraisier.deploy.store", "fraisier.deployment", "release"])
 def test_other_actions_have_no_line(action: str) -> None:
     assert progress_line(action, "web1", {"msg": "hello"}, "ok") == ""
+
+
+def test_a_long_message_is_cut_between_two_words() -> None:
+    long = f"Release 1.2.0 is not healthy: {'x' * 105}. Look at its log on the host, or at the service itself"
+    line = progress_line("fraisier.deploy.release", "web1", {"msg": long}, "failed")
+    assert line == f"  web1  failed: Release 1.2.0 is not healthy: {'x' * 105}. Look at its log on..."
