@@ -39,6 +39,9 @@ class ActionModule(FraisierAction):
     }
     _requires_connection = False
 
+    def speaks_first(self):
+        return True
+
     def act(self, arguments, task_vars):
         query, check = arguments["query"], bool(self._task.check_mode)
         path = Path(arguments["audit_file"]).absolute() if arguments.get("audit_file") else None

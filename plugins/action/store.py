@@ -52,6 +52,9 @@ class ActionModule(FraisierAction):
     }
     _requires_connection = False
 
+    def speaks_first(self):
+        return True
+
     def act(self, arguments, task_vars):
         query = arguments["query"]
         if query == "migrate" and self._task.check_mode:

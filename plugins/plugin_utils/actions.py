@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError, ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.known_variables import misspelt_extra
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import revealed, to_native
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.learned import redactor
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor, secret_values
@@ -62,6 +63,9 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
         except Exception as exception:
             self._raise_clean(exception, self.redactor(arguments, variables))
             raise
+        if self.speaks_first():
+            told = [line for line in self.misspelt_variables() if line not in result.get("warnings", [])]
+            result.update({"warnings": [*result.get("warnings", []), *told]} if told else {})
         if result.get("failed") or result.get("warnings"):
             # What a host printed on its way down may hold what it was given: nobody else needs it on a terminal, in AWX or in a row.
             cleaner = self.redactor(arguments, variables)
@@ -85,6 +89,15 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
             raise ValidationError(f"{name}: {exception}", hint=f"See: ansible-doc {name}", context={"action": name}) from exception
         native: dict[str, Any] = to_native(arguments)
         return native
+
+    def speaks_first(self) -> bool:
+        """Whether this is the one task of its run that tells of misspelt variables; in the answer to a failure, too, which may come from just that."""
+        return False
+
+    def misspelt_variables(self) -> list[str]:
+        """A sentence for each variable given with -e that is nearly one of ours."""
+        manager = self._task.get_variable_manager()
+        return misspelt_extra(manager.extra_vars) if manager is not None else []
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The action's own work."""

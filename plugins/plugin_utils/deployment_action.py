@@ -94,6 +94,10 @@ class DeploymentAction(FraisierAction):
     }
     _requires_connection = False
 
+    def speaks_first(self) -> bool:
+        """The opening speaks for the whole deployment."""
+        return self._task.args.get("state") == "open"
+
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Open, decide how to recover, or close."""
         if arguments["state"] == "open":

@@ -44,7 +44,45 @@ KNOWN = frozenset(
         "rolling_pause",
     ]
 )
+OF_PLAYBOOKS = frozenset(
+    [
+        "abort",
+        "audit",
+        "audit_file",
+        "audit_host",
+        "audit_key_file",
+        "audit_type",
+        "catchup",
+        "deployment",
+        "expires",
+        "fraise",
+        "hold",
+        "keep",
+        "keep_days",
+        "limit",
+        "live",
+        "operator",
+        "override",
+        "path",
+        "plan",
+        "reason",
+        "recover",
+        "replace",
+        "revoke",
+        "role",
+        "rollback",
+        "store",
+        "then",
+        "time_limit",
+        "verify",
+        "version",
+        "wait",
+    ]
+)
+"""What is given with -e, and has no prefix."""
 LIKENESS = 0.72
+CLOSE_LIKENESS = 0.85
+"""Without a prefix a name may well be of the user's own, so it must be closer before anything is said."""
 
 
 def misspelt(names: Iterable[str]) -> list[str]:
@@ -54,5 +92,21 @@ def misspelt(names: Iterable[str]) -> list[str]:
         if name.startswith(PREFIXES) and name not in KNOWN:
             near = get_close_matches(name, KNOWN - set(names), n=1, cutoff=LIKENESS)
             if near:
-                told.append(f"{name} is no variable of fraisier.deploy and was ignored; did you mean {near[0]}?")
+                told.append(_told(name, near[0]))
     return told
+
+
+def misspelt_extra(names: Iterable[str]) -> list[str]:
+    """The same for what was given with -e, where names without a prefix are ours, too. Only those: an inventory is full of a user's own."""
+    given = {str(name) for name in names}
+    told = misspelt(given)
+    for name in sorted(given):
+        if not name.startswith(PREFIXES) and name not in OF_PLAYBOOKS:
+            near = get_close_matches(name, OF_PLAYBOOKS - given, n=1, cutoff=CLOSE_LIKENESS)
+            if near:
+                told.append(_told(name, near[0]))
+    return told
+
+
+def _told(name: str, near: str) -> str:
+    return f"{name} is no variable of fraisier.deploy and was ignored; did you mean {near}?"

@@ -35,6 +35,10 @@ class OperateAction(FraisierAction):
     }
     _requires_connection = False
 
+    def speaks_first(self) -> bool:
+        """It is the only task of its playbooks."""
+        return True
+
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Ask, and for a moment look whether the running deployment obeys."""
         redactor = self.redactor(arguments, task_vars)

@@ -7,6 +7,7 @@ import getpass
 import socket
 
 import pytest
+from ansible.playbook.task import Task
 
 from ansible_collections.fraisier.deploy.plugins.action import operate
 from ansible_collections.fraisier.deploy.plugins.plugin_utils import operate_action
@@ -67,3 +68,18 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_asked(listenin
     result = act(operate.ActionModule, arguments)
     assert result["failed"]
     assert listening.asked == []
+
+
+class Given:
+    """Ansible's variable manager, of which only what was given with -e is asked."""
+
+    extra_vars = {"overide": "the sale", "verb_of_mine": 1, "reason": "why"}
+
+
+def test_a_misspelt_variable_is_told_when_the_verb_was_done_and_when_it_was_refused(listening: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Task, "get_variable_manager", lambda _task: Given())
+    listening.answers["operate"] = [{"answer": {"changed": True, "msg": "done", "command": None}}]
+    told = ["overide is no variable of fraisier.deploy and was ignored; did you mean override?"]
+    assert act(operate.ActionModule, {"verb": "resume", **PAIR})["warnings"] == told
+    refused = act(operate.ActionModule, {"verb": "resume", **PAIR, "expires": "soon"})
+    assert (refused["failed"], refused["warnings"]) == (True, told)
