@@ -19,7 +19,9 @@ def status_report(answer: Mapping[str, Any], answers: Mapping[str, Any] | None =
     """The answer to the query ``status`` as lines. ``answers``: each host that was asked now, with its inspection ({} when it gave none); None: none was."""
     held = hold_lines(answer.get("holds") or [], answer.get("quarantines") or [])
     if not answer["status"]:
-        return ["No deployments in the store", *held]
+        elsewhere = answer.get("elsewhere") or []
+        known = f" of this environment; the store knows: {', '.join(elsewhere)}" if elsewhere else ""
+        return [f"No deployments in the store{known}", *held]
     lines = table(
         ("FRAISE", "ENVIRONMENT", "VERSION", "HOSTS", "SINCE (UTC)", "LAST DEPLOYMENT", "LOCKED BY"),
         [_pair(row, answer.get("holds") or []) for row in answer["status"]],

@@ -12,13 +12,17 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import
 
 
 def standing(store: Store, fraise: str | None, environment: str | None) -> dict[str, Any]:
-    """{status, fleet, owed, holds, quarantines}. A row of ``fleet`` has ``cut_off``, the deployment that was cut off while it changed the host;
-    a row of ``status`` has ``unsettled``, the deployments that need a recovery, and counts no host that is in doubt.
+    """{status, fleet, owed, holds, quarantines, elsewhere}.
+
+    A row of ``fleet`` has ``cut_off``, the deployment that was cut off while it changed the host; a row of ``status`` has ``unsettled``, the deployments
+    that need a recovery, and counts no host that is in doubt. ``elsewhere``: the environments that are known when nothing is known of this one.
     """
     cut_off = {(row["fraise"], row["environment"], row["host"]): row["deployment"] for row in store.cut_off_hosts(fraise, environment)}
     fleet = [{**row, "cut_off": cut_off.get((row["fraise"], row["environment"], row["host"]))} for row in store.fleet(fraise, environment)]
+    status = [_settled(store, row, fleet) for row in store.status(fraise, environment)]
     return {
-        "status": [_settled(store, row, fleet) for row in store.status(fraise, environment)],
+        "status": status,
+        "elsewhere": [] if status or not environment else [name for name in store.known_environments(fraise) if name != environment],
         "fleet": fleet,
         "owed": store.owed_hosts(fraise, environment),
         "holds": store.admissions.holds(fraise, environment),

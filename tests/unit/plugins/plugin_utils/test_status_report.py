@@ -17,6 +17,11 @@ def test_an_empty_store_says_so() -> None:
     assert status_report({"status": [], "fleet": []}) == ["No deployments in the store"]
 
 
+def test_an_environment_without_deployments_is_told_with_those_that_have_some() -> None:
+    told = "No deployments in the store of this environment; the store knows: live, test"
+    assert status_report({"status": [], "fleet": [], "elsewhere": ["live", "test"]}) == [told]
+
+
 def status(**lock: Any) -> dict[str, Any]:
     row = {"fraise": "shop", "environment": "test", "version": "1.0", "deployed_at": AT, "last_version": "2.0", "last_status": "rolled_back"}
     row.update(hosts_on_version=2, hosts_total=3)

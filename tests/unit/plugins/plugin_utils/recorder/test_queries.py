@@ -32,6 +32,15 @@ def test_an_environment_that_the_store_does_not_know_is_an_error_that_names_thos
         answer_query(store, {"query": query, "fraise": fraise, "environment": "prodd"})
 
 
+def test_the_status_of_an_environment_without_deployments_is_no_error_and_names_the_others(store: Store) -> None:
+    ask = {"query": "status", "fraise": "shop_api", "environment": "prodd"}
+    assert answer_query(store, ask)["elsewhere"] == []
+    Run(store)
+    answer = answer_query(store, ask)
+    assert (answer["status"], answer["elsewhere"]) == ([], ["production"])
+    assert answer_query(store, ask | {"environment": "production"})["elsewhere"] == []
+
+
 def test_what_is_known_and_has_nothing_to_show_is_no_error(store: Store) -> None:
     ask = {"query": "history", "fraise": "shop_api", "environment": "production"}
     assert answer_query(store, ask) == []
