@@ -19,13 +19,19 @@ class ActionModule(FraisierAction):
 
     def act(self, arguments, task_vars):
         asked = {"at": arguments["at"], "hosts": [str(host) for host in task_vars.get("ansible_play_batch", [])]}
-        answer, told = call("gate", **asked), ""
+        answer, told = self._ask(asked), ""
         # The recorder ends every wait, and a recorder that has gone ends this one with an error.
         while answer.get("wait"):
             if answer["reason"] != told:
                 told = answer["reason"]
                 self.say(f"  == {told}")
             time.sleep(POLL_SECONDS)
-            answer = call("gate", again=True, **asked)
-        keys = ("go", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
+            answer = self._ask({"again": True, **asked})
+        keys = ("go", "halts", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
         return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}}
+
+    def _ask(self, asked):
+        """One answer; what operators did meanwhile is shown at once."""
+        answer = call("gate", **asked)
+        self.say(*(f"  == {line}" for line in answer["told"]))
+        return answer

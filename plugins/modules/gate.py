@@ -50,6 +50,10 @@ go:
   description: Whether the deployment may go on.
   returned: success
   type: bool
+halts:
+  description: Whether this is the gate that halts the deployment; later ones only repeat it.
+  returned: success
+  type: bool
 reason:
   description: Why it may not.
   returned: success

@@ -27,12 +27,11 @@ def progress_line(action: str, host: str, result: dict[str, Any], outcome: str) 
 
 
 def _gate(result: dict[str, Any]) -> str:
-    """A halt is told once, where it is decided: after a batch, or before the first one."""
-    if result.get("undo"):
-        return f"  == undoing {', '.join(result['undo'])}"
-    if result["go"] or result["at"] == "settle" or (result["at"] == "before" and result["batch"] > 1):
-        return ""
-    return f"  == halted {result['at']} batch {result['batch']} of {result['batches']}: {result['reason']}"
+    """A halt is told once, at the gate that decides it."""
+    place = "before it settles" if result["at"] == "settle" else f"{result['at']} batch {result['batch']} of {result['batches']}"
+    lines = [f"  == halted {place}: {result['reason']}"] if result["halts"] else []
+    lines += [f"  == undoing {', '.join(result['undo'])}"] if result.get("undo") else []
+    return "\n".join(lines)
 
 
 def _step(result: dict[str, Any], outcome: str) -> str:

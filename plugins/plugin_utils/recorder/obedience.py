@@ -31,6 +31,7 @@ class Obedience:
     def __init__(self, sink: Sink, emit: Emit, clock: Callable[[], float]) -> None:
         self._sink, self._emit, self._clock = sink, emit, clock
         self._seen: set[str] = set()
+        self._heard: list[str] = []
         self._asking = False
         self._next_look = 0.0
 
@@ -74,6 +75,11 @@ class Obedience:
         elif found.kind == "bake" and before != "bake":
             self._emit("gate.waiting", {"at": at, "batch": current.batches_seen, "reason": found.reason})
         return {"wait": True, "reason": found.reason, "left": round(max(0.0, found.ends_at - now), 3)}
+
+    def heard(self) -> list[str]:
+        """What operators did since this was asked last, for the terminal of who deploys. An abort is told by the gate that halts for it."""
+        told, self._heard = self._heard, []
+        return told
 
     def batch_ended(self, current: OpenDeployment) -> None:
         """The gate after a batch: from now on it is watched, if anything in it changed, here or in the run that was cut off before its next batch."""
@@ -131,6 +137,7 @@ class Obedience:
         if pause is None:
             self._obeyed(command["id"], f"{NOT_OBEYED}it was not paused")
             return
+        self._heard.append(f"resumed by {_said(command)}")
         held = f"after {self._clock() - pause.began_at:.0f} s" if pause.began_at is not None else "before a gate was reached"
         self._end_pause(current, f"resumed by {_said(command)}")
         self._obeyed(command["id"], f"goes on, {held}")
@@ -142,6 +149,7 @@ class Obedience:
             self._obeyed(command["id"], f"{NOT_OBEYED}nothing was being waited for")
             return
         why = f"promoted by {_said(command)}"
+        self._heard.append(why)
         self._emit("deployment.resumed" if paused else "gate.promoted", {"reason": why})
         self._obeyed(command["id"], f"goes on, {left:.0f} s before the end of the {'pause' if paused else 'wait between batches'}")
 
@@ -152,7 +160,10 @@ class Obedience:
             self._obeyed(command["id"], f"{NOT_OBEYED}{why_not}")
             return
         self._end_pause(current, f"aborted by {_said(command)}")
-        self._obeyed(command["id"], "no further host is shifted; " + ("the hosts stay as they are" if leave else "what has changed is undone"))
+        self._obeyed(
+            command["id"],
+            "no further host is shifted; " + ("the hosts stay as they are" if leave else "what has changed will be undone, from its next gate on"),
+        )
 
 
 def _said(command: dict[str, Any]) -> str:

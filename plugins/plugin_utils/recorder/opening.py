@@ -47,6 +47,7 @@ class OpenDeployment:
     opened_at: float = 0.0
     usual_seconds: float | None = None
     waited: bool = False
+    halt_told: bool = False
 
 
 def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float, admission: Admission) -> dict[str, Any]:

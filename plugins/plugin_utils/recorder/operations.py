@@ -249,9 +249,10 @@ class Operations(Questions):
             current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
         waiting = self.obedience.hold(current, request["at"])
         if waiting is not None:
-            reply({"ok": True, **waiting})
+            reply({"ok": True, **waiting, "told": self.obedience.heard()})
             return
         decision = current.progress.may_go()
+        halts, current.halt_told = not decision.go and not current.halt_told, current.halt_told or not decision.go
         if request["at"] == "after":
             self.obedience.batch_ended(current)
         undo = current.progress.begin_undo() if request["at"] == "settle" else {}
@@ -264,7 +265,8 @@ class Operations(Questions):
             "undo": undo,
             "last_good": current.progress.last_good,
         }
-        self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer}))
+        told = {"halts": halts, "told": self.obedience.heard()}
+        self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer, **told}))
 
     def _check_staged(self, current: OpenDeployment) -> None:
         """What was staged is known by its digest now: a release in quarantine goes no further, under whatever name."""

@@ -12,7 +12,11 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NoOp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE
 from tests.unit.plugins.action.acting import Recorder, act
 
-DECISION = {"go": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3, "undo": {"web2": "1.0.0"}, "last_good": "1.0.0"}
+DECISION = {
+    "go": False, "halts": True, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3,
+    "undo": {"web2": "1.0.0"}, "last_good": "1.0.0",
+}  # fmt: skip
+QUIET: dict[str, list[str]] = {"told": []}
 CHECKED = {
     "ok": True,
     "dialect": "sqlite",
@@ -27,7 +31,7 @@ SCHEMA = {"dialect": "sqlite", "current": "0001", "head": "0001", "pending": []}
 
 
 def test_a_refusal_is_an_answer_and_not_a_failure(listening: Recorder) -> None:
-    listening.answers["gate"] = [DECISION]
+    listening.answers["gate"] = [DECISION | QUIET]
     assert act(gate.ActionModule, {"at": "after"}) == {"changed": False, "at": "after", **DECISION}
     assert listening.of("gate") == [{"at": "after", "hosts": ["web1", "web2"]}]
 
@@ -36,12 +40,18 @@ def test_a_gate_that_must_wait_asks_again_and_says_once_what_it_waits_for(
     listening: Recorder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "POLL_SECONDS", 0.01)
-    waiting = {"wait": True, "reason": "paused by ada", "left": 9.0}
-    listening.answers["gate"] = [waiting, waiting, {"wait": True, "reason": "waiting 60 s", "left": 3.0}, DECISION]
+    waiting = {"wait": True, "reason": "paused by ada", "left": 9.0, "told": []}
+    baking = {"wait": True, "reason": "waiting 60 s", "left": 3.0, "told": ["resumed by ada: works"]}
+    listening.answers["gate"] = [waiting, waiting, baking, {**DECISION, "told": ["promoted by bob: enough"]}]
     assert act(gate.ActionModule, {"at": "before"})["go"] is False
     assert [request.get("again", False) for request in listening.of("gate")] == [False, True, True, True]
     told = capsys.readouterr().out
-    assert (told.count("paused by ada"), told.count("waiting 60 s")) == (1, 1)
+    assert [line for line in told.splitlines() if line.startswith("  == ")] == [
+        "  == paused by ada",
+        "  == resumed by ada: works",
+        "  == waiting 60 s",
+        "  == promoted by bob: enough",
+    ]
 
 
 def test_an_error_of_the_recorder_is_a_failure_with_its_code_and_remedy(listening: Recorder) -> None:

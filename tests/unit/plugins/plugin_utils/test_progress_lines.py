@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.progress_lines import progress_line
 
 HEALTHY = {"health": {"status": "healthy"}}
-GATE = {"at": "after", "go": False, "reason": "2 of 6 hosts failed", "batch": 1, "batches": 3, "undo": {}}
+GATE = {"at": "after", "go": False, "halts": True, "reason": "2 of 6 hosts failed", "batch": 1, "batches": 3, "undo": {}}
 
 
 def step(outcome: str = "ok", **result: Any) -> str:
@@ -88,10 +88,12 @@ def test_a_failure_without_a_message_is_a_line_too() -> None:
     [
         ({}, "  == halted after batch 1 of 3: 2 of 6 hosts failed"),
         ({"at": "before", "batch": 1}, "  == halted before batch 1 of 3: 2 of 6 hosts failed"),
-        ({"at": "before", "batch": 2}, ""),
-        ({"at": "settle"}, ""),
-        ({"at": "settle", "undo": {"web1": "1.0", "web2": None}}, "  == undoing web1, web2"),
-        ({"go": True}, ""),
+        ({"at": "before", "batch": 2}, "  == halted before batch 2 of 3: 2 of 6 hosts failed"),
+        ({"at": "before", "batch": 2, "halts": False}, ""),
+        ({"at": "settle", "halts": False}, ""),
+        ({"at": "settle", "halts": False, "undo": {"web1": "1.0", "web2": None}}, "  == undoing web1, web2"),
+        ({"at": "settle", "undo": {"web1": "1.0"}}, "  == halted before it settles: 2 of 6 hosts failed\n  == undoing web1"),
+        ({"go": True, "halts": False}, ""),
     ],
 )
 def test_a_halt_is_told_once_where_it_is_decided(changes: dict[str, Any], line: str) -> None:

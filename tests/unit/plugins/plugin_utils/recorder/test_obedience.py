@@ -170,6 +170,8 @@ def test_promote_skips_the_time_between_batches_and_only_that(baking: Running) -
     baking.told("promote")
     assert baking.gate() is None
     assert baking.commands()[-1] == ("promote", "goes on, 58 s before the end of the wait between batches")
+    assert baking.obedience.heard() == ["promoted by ada@desk: errors"]
+    assert baking.obedience.heard() == [], "it is told once"
     baking.shift("web2")
     assert baking.gate() is not None, "the next batch is watched again"
     assert baking.types().count("gate.waiting") == 2
@@ -190,7 +192,7 @@ def test_an_abort_ends_a_wait_and_halts(baking: Running) -> None:
     baking.told("abort", reason="wrong release")
     assert baking.gate() is None
     assert baking.current.progress.may_go().reason == "aborted by ada@desk: wrong release"
-    assert baking.commands() == [("abort", "no further host is shifted; what has changed is undone")]
+    assert baking.commands() == [("abort", "no further host is shifted; what has changed will be undone, from its next gate on")]
     again = baking.told("pause", expires=60.0)
     assert again["changed"] is False
     assert "is being aborted already, by ada@desk" in again["msg"]

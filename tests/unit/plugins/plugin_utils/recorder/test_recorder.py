@@ -265,6 +265,7 @@ def test_a_lost_lease_stops_the_next_gate_and_the_next_step(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     refusal = call("gate", at="before", hosts=["web1"])
+    assert (refusal["halts"], refusal["told"]) == (False, []), "the gate before has halted it"
     assert "LEASE_LOST" in refusal["reason"]
     assert call("gate", at="settle", hosts=["web1"])["undo"] == {}
     with pytest.raises(Exception, match="taken the lock"):
