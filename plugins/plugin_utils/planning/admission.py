@@ -59,6 +59,10 @@ def decide(found: Sequence[FraisierError], override: str) -> list[dict[str, Any]
         first, others = found[0], found[1:]
         if others:
             first.message = f"{first.message.rstrip('.')}. Besides: {'; '.join(error.message for error in others)}"
+        # A lock of the fraise and one of its whole environment are lifted one by one.
+        keys = list(dict.fromkeys(unlocking(error.context["fraise"]) for error in found if error.context.get("hold")))
+        if len(keys) > 1:
+            first.hint = f"Lift them with {', and with '.join(keys)}; {OVERRIDE}"
         first.context["obstacles"] = [error.code for error in found]
         raise first
     return [{"code": error.code, "what": error.message} for error in found]
@@ -74,11 +78,10 @@ def stopping_holds(kind: str, facts: Facts) -> list[Mapping[str, Any]]:
 def locked(hold: Mapping[str, Any], facts: Facts) -> DeploymentLockedError:
     """Who holds it, since when, why, and how to lift it."""
     where = f"{hold['fraise']} in {hold['environment']}" if hold["fraise"] else f"All of {hold['environment']}"
-    named = f"-e fraise={hold['fraise']} " if hold["fraise"] else ""
     until = f" until {moment(hold['expires_at'])}" if hold["expires_at"] else ""
     return DeploymentLockedError(
         f"{where} is locked by {hold['placed_by']} since {moment(hold['placed_at'])}{until}: {hold['reason']}",
-        hint=f"Lift it with ansible-playbook fraisier.deploy.unlock {named}-e \"reason='why'\"; {OVERRIDE}",
+        hint=f"Lift it with {unlocking(hold['fraise'])}; {OVERRIDE}",
         recoverable=False,
         context={
             "hold": hold["identifier"],
@@ -92,6 +95,11 @@ def locked(hold: Mapping[str, Any], facts: Facts) -> DeploymentLockedError:
             "held_for_seconds": round((facts.now - hold["placed_at"]).total_seconds()),
         },
     )
+
+
+def unlocking(fraise: str | None) -> str:
+    """The command that lifts the locks of a fraise, or those of all of its environment."""
+    return f"ansible-playbook fraisier.deploy.unlock {f'-e fraise={fraise} ' if fraise else ''}-e \"reason='why'\""
 
 
 def frozen(fraise: str, environment: str, freeze: Freeze) -> FrozenError:

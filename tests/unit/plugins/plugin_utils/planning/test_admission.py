@@ -114,6 +114,17 @@ def test_of_several_obstacles_a_person_s_lock_is_told_first_and_the_others_besid
         assert words in caught.value.message.partition("Besides:")[2]
 
 
+def test_a_lock_of_the_fraise_and_one_of_the_environment_are_told_with_both_commands() -> None:
+    with pytest.raises(FraisierError) as caught:
+        decide(asked("deploy", hold(), hold(UNDO, placed_at=NOW), hold(fraise=None)), "")
+    unlock = "ansible-playbook fraisier.deploy.unlock"
+    reason = "-e \"reason='why'\""
+    assert caught.value.hint.startswith(f"Lift them with {unlock} -e fraise=shop_api {reason}, and with {unlock} {reason}; to pass it once")
+    with pytest.raises(FraisierError) as caught:
+        decide(asked("deploy", hold(), hold(UNDO, placed_at=NOW)), "")
+    assert caught.value.hint.startswith(f"Lift it with {unlock} -e fraise=shop_api {reason}; "), "one command lifts both"
+
+
 def test_a_freeze_names_window_reason_and_end_on_both_clocks() -> None:
     (error,) = asked("deploy", frozen=True)
     assert error.message == "shop_api in live is frozen: sale (a busy week) until 2026-11-30 00:00 Europe/Zurich (2026-11-29 23:00 UTC)"
