@@ -28,10 +28,11 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import program
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.known_variables import misspelt
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import check_prefix
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import STAGED_ONLY
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import GOOD_END
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call, to_error
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recovery_action import decided, undo_plan_lines, until_lease_ends
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import outcome_lines, plan_lines, shown_status
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who, words_of
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -192,7 +193,7 @@ class DeploymentAction(FraisierAction):
         """The exit code: raise DeploymentError unless the deployment ended well."""
         if answer["store_away"]:
             self._display.warning(f"The store is away ({answer['store_away']}); the outcome waits on disk for the next run")
-        staged_only = answer["status"] == "aborted" and answer["reason"].startswith("staged only")
+        staged_only = shown_status(answer["status"], answer["reason"]) == STAGED_ONLY
         if answer.get("lease_lost"):
             raise LeaseLostError(answer["reason"], hint="Nothing was changed since; look at fraisier.deploy.status", result=result)
         good = (GOOD_END[answer["recovery"]],) if answer.get("recovery") in GOOD_END else GOOD_ENDS

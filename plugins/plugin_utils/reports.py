@@ -11,24 +11,8 @@ from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import steps_to_run
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import STAGED_ONLY
 
-DEPLOYMENT_KEYS = (
-    "identifier",
-    "kind",
-    "resumes",
-    "applies",
-    "version",
-    "previous_version",
-    "status",
-    "status_reason",
-    "reason",
-    "override_reason",
-    "user_name",
-    "owner_name",
-    "started_at",
-    "finished_at",
-    "duration_seconds",
-)
 FLEET_KEYS = ("fraise", "environment", "host", "version", "at")
 
 
@@ -79,9 +63,22 @@ def outcome_lines(deployment: dict[str, Any], answer: dict[str, Any]) -> list[st
         note = shorten_line(f"{error.get('code')}: {error.get('message')}", 120) if error else ""
         serving = answer["inspected"].get(name, host["serving"])
         rows.append((name, host["state"], host["before"], serving, note))
-    reason = f": {answer['reason']}" if answer["reason"] else ""
-    head = [f"{deployment['identifier']}: {deployment['version']} {answer['status']}{reason}"]
+    head = [f"{deployment['identifier']}: {deployment['version']} {_end(answer['status'], answer['reason'])}"]
+    hosts = answer["hosts"].values()
+    if answer["status"] == "success" and hosts and all(host["state"] == "active" and host.get("changed") is False for host in hosts):
+        head.append(f"Nothing moved: {deployment['version']} is live on every host of this run already")
     return head + table(("HOST", "STATE", "BEFORE", "SERVES", "NOTE"), rows)
+
+
+def shown_status(status: str, reason: str | None) -> str:
+    """A status as people read it: a run that was to prepare only was not aborted."""
+    return STAGED_ONLY if status == "aborted" and (reason or "").startswith(STAGED_ONLY) else status
+
+
+def _end(status: str, reason: str | None) -> str:
+    """A status and its reason, neither twice."""
+    shown = shown_status(status, reason)
+    return reason or shown if shown == STAGED_ONLY else f"{shown}: {reason}" if reason else shown
 
 
 def report_lines(query: str, answer: Any) -> list[str]:
@@ -122,7 +119,7 @@ def _history(rows: list[dict[str, Any]]) -> list[str]:
             _kind(row),
             row["previous_version"],
             row["version"],
-            row["status"],
+            shown_status(row["status"], row["status_reason"]),
             moment(row["started_at"]),
             _seconds(row["duration_seconds"]),
             row["user_name"],
@@ -134,13 +131,19 @@ def _history(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _deployment(row: dict[str, Any]) -> list[str]:
-    shown = {
-        **row,
-        "applies": (row.get("plan") or {}).get("applies"),
-        "started_at": moment(row.get("started_at")),
-        "finished_at": moment(row.get("finished_at")),
+    before = f", before it {row['previous_version']}" if row.get("previous_version") else ""
+    end = f" to {moment(row['finished_at'])}" if row.get("finished_at") else ""
+    took = f", {_seconds(row['duration_seconds'])}" if row.get("duration_seconds") is not None else ""
+    told = {
+        "Reason": row.get("reason"),
+        "By": ", on ".join(str(row[key]) for key in ("user_name", "owner_name") if row.get(key)),
+        "Time (UTC)": f"{moment(row['started_at'])}{end}{took}" if row.get("started_at") else "",
+        "Goes on with": row.get("resumes"),
+        "Applies plan": row.get("applies") or (row.get("plan") or {}).get("applies"),
+        "Override": row.get("override_reason"),
     }
-    lines = [f"{key}: {shown[key]}" for key in DEPLOYMENT_KEYS if shown.get(key) not in (None, "")]
+    lines = [f"{row['identifier']}: {row.get('kind', 'deployment')} {row.get('version', '')}{before}: {_end(row['status'], row.get('status_reason'))}"]
+    lines += [f"  {name}: {value}" for name, value in told.items() if value]
     hosts = [[host.get(key) for key in ("host", "state", "version_before", "version_after", "error_code", "error_message")] for host in row.get("hosts", [])]
     steps = [[step["host"], step["step"], step["outcome"], _seconds(step["duration_seconds"]), step["error_code"]] for step in row.get("steps", [])]
     lines += ["", *table(("HOST", "STATE", "BEFORE", "AFTER", "ERROR", "MESSAGE"), hosts)]

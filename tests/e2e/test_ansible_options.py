@@ -136,8 +136,8 @@ def test_tags_prepare_stages_and_says_that_it_did_no_more(fleet: LocalFleet) -> 
     ended = deployed(fleet, "--tags", "prepare")
     record = fleet.controller.latest()
     assert ended.code == 0
-    assert "staged only: no batch was shifted in this run" in ended.output
-    assert (record["status"], record["status_reason"]) == ("aborted", "staged only: no batch was shifted in this run")
+    assert "prepared only: no batch was shifted in this run" in ended.output
+    assert (record["status"], record["status_reason"]) == ("aborted", "prepared only: no batch was shifted in this run")
     assert [row["state"] for row in record["hosts"]] == ["staged"] * 3
     for name in NAMES:
         assert (fleet.folder / "hosts" / name / "releases" / record["version"] / "VERSION").is_file()
@@ -199,7 +199,7 @@ def test_history_shows_the_deployments_and_one_of_them_with_its_hosts_and_steps(
     assert row.split()[:5] == [latest["identifier"], "deploy", latest["previous_version"], latest["version"], "success"]
     assert row.endswith("for the sale")
     one = fleet.controller.run("history", deployment=latest["identifier"]).output
-    assert f"identifier: {latest['identifier']}" in one
+    assert f"{latest['identifier']}: deploy {latest['version']}, before it {latest['previous_version']}: success" in one
     assert ["web1", "active", latest["previous_version"], latest["version"], "-", "-"] in words_of(one, "web1")
     assert sorted(row[1] for row in words_of(one, "web2") if row[2] == "ok") == ["activate", "retire", "stage"]
     missing = fleet.controller.run("history", deployment="shop_api:test:9999")

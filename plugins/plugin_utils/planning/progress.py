@@ -10,7 +10,8 @@ from typing import Any
 
 BAD = ("failed", "reverted", "unreachable")
 NAMED_HOSTS = 5
-STAGED_ONLY = "staged only"
+STAGED_ONLY = "prepared only"
+"""How the reason begins of a run that was to go no further, as with --tags prepare: nobody aborted it."""
 MAY_SERVE_NEW = ("active", "failed", "unreachable")
 
 

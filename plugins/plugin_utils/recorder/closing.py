@@ -17,7 +17,7 @@ def closing_answer(current: OpenDeployment, status: str, reason: str) -> dict[st
     """The answer to ``close``: how it ended, and host by host what was seen."""
     progress = current.progress
     hosts = {
-        entry.name: {"state": entry.state, "before": entry.before, "serving": entry.serving, "step": entry.step, "error": entry.error}
+        entry.name: {"state": entry.state, "before": entry.before, "serving": entry.serving, "step": entry.step, "changed": entry.changed, "error": entry.error}
         for entry in progress.hosts.values()
     }
     recovery = current.takeover.recovery if current.takeover else None

@@ -241,7 +241,7 @@ def test_the_exit_code_comes_from_the_outcome(listening: Recorder, status: str) 
 
 
 def test_a_deployment_that_was_only_staged_is_no_failure(listening: Recorder) -> None:
-    listening.answers["close"] = [closed("aborted", "staged only: no batch was shifted in this run")]
+    listening.answers["close"] = [closed("aborted", "prepared only: no batch was shifted in this run")]
     assert not act(ActionModule, {"state": "closed"}).get("failed")
 
 

@@ -110,18 +110,10 @@ def test_a_deployment_is_told_with_its_hosts_and_steps() -> None:
     hosts = [{"host": "web1", "state": "reverted", "version_before": "1.0", "version_after": "1.0", "error_code": "HEALTH", "error_message": "status 500"}]
     steps = [{"host": "web1", "step": "activate", "outcome": "reverted", "duration_seconds": 4.968123, "error_code": "HEALTH"}]
     assert report_lines("deployment", {**ROW, "hosts": hosts, "steps": steps, "token": 7}) == [
-        "identifier: shop:test:7",
-        "kind: deploy",
-        "version: 2.0",
-        "previous_version: 1.0",
-        "status: rolled_back",
-        "status_reason: 1 of 3 hosts failed",
-        "reason: the sale",
-        "user_name: ann",
-        "owner_name: ann@desk (pid 7)",
-        "started_at: 2026-11-22 11:33:21",
-        "finished_at: 2026-11-22 11:33:21",
-        "duration_seconds: 10.819",
+        "shop:test:7: deploy 2.0, before it 1.0: rolled_back: 1 of 3 hosts failed",
+        "  Reason: the sale",
+        "  By: ann, on ann@desk (pid 7)",
+        "  Time (UTC): 2026-11-22 11:33:21 to 2026-11-22 11:33:21, 10.8 s",
         "",
         "HOST  STATE     BEFORE  AFTER  ERROR   MESSAGE",
         "web1  reverted  1.0     1.0    HEALTH  status 500",
@@ -132,12 +124,30 @@ def test_a_deployment_is_told_with_its_hosts_and_steps() -> None:
 
 
 def test_a_deployment_that_applied_a_plan_says_which() -> None:
-    assert "applies: abababababab" in report_lines("deployment", {**ROW, "plan": {"applies": "abababababab"}})
+    assert "  Applies plan: abababababab" in report_lines("deployment", {**ROW, "plan": {"applies": "abababababab"}})
 
 
 def test_a_deployment_without_hosts_or_an_end_is_told_all_the_same() -> None:
     lines = report_lines("deployment", {"identifier": "shop:test:7", "status": "in_progress", "finished_at": None})
-    assert lines[:3] == ["identifier: shop:test:7", "status: in_progress", ""]
+    assert lines[:2] == ["shop:test:7: deployment : in_progress", ""]
+
+
+PREPARED = "prepared only: no batch was shifted in this run"
+
+
+def test_a_run_that_was_to_prepare_only_is_not_called_aborted() -> None:
+    row = {**ROW, "status": "aborted", "status_reason": PREPARED}
+    assert "  prepared only  2026" in report_lines("history", [row])[1]
+    assert report_lines("deployment", row)[0] == f"shop:test:7: deploy 2.0, before it 1.0: {PREPARED}"
+    assert outcome_lines(DEPLOYMENT, {"status": "aborted", "reason": PREPARED, "hosts": {}, "inspected": {}})[0] == f"shop:test:7: 2.0 {PREPARED}"
+    assert "  aborted  " in report_lines("history", [{**row, "status_reason": "aborted by ann: wrong release"}])[1]
+
+
+@pytest.mark.parametrize(("changed", "says"), [(False, True), (True, False)])
+def test_a_success_in_which_nothing_moved_says_that_the_version_is_live_already(changed: bool, says: bool) -> None:
+    there = {"state": "active", "before": "2.0", "serving": "2.0", "changed": False, "error": None}
+    answer = {"status": "success", "reason": "", "hosts": {"web1": there, "web2": {**there, "changed": changed}}, "inspected": {}}
+    assert ("Nothing moved: 2.0 is live on every host of this run already" in outcome_lines(DEPLOYMENT, answer)) == says
 
 
 SCHEMA = {"dialect": "sqlite", "current": "0001", "head": "0002", "pending": ["0002"]}

@@ -144,7 +144,7 @@ def test_a_lost_lease_stops_everything_and_undoes_nothing():
 
 
 def test_a_run_that_only_staged_says_so():
-    assert started().outcome() == ("aborted", "staged only: no batch was shifted in this run")
+    assert started().outcome() == ("aborted", "prepared only: no batch was shifted in this run")
 
 
 def test_a_run_that_did_nothing_at_all_does_not_say_that_it_staged():
