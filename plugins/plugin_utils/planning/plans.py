@@ -165,6 +165,16 @@ def host_differences(document: Mapping[str, Any], checks: Mapping[str, Mapping[s
     return differences
 
 
+def recorded_differences(document: Mapping[str, Any], recorded: Mapping[str, str | None], *, resumed: bool) -> list[str]:
+    """What of the versions in place is not as planned, a line each, from what hosts were last heard to serve: no host need be asked for that."""
+    differences = []
+    for host, planned in document["hosts"].items():
+        heard, before = recorded.get(host), planned["current"]["version"]
+        if heard is not None and heard != before and not (resumed and heard == document["version"]):
+            differences.append(Difference("version in place", host, _text(before), heard))
+    return _lines(differences)[:NAMED_DIFFERENCES]
+
+
 def _of_host(document: Mapping[str, Any], host: str, planned: Mapping[str, Any], check: Mapping[str, Any], resumed: bool) -> list[Difference]:
     release, options, before = check.get("release") or {}, check.get("options") or {}, planned["current"]
     found: list[Difference] = []

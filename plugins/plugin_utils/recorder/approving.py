@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.approvals import person
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import recorded_differences
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import find_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import ApprovalRequest, Store
 
@@ -35,7 +36,12 @@ def approve_plan(store: Store, request: VerbRequest) -> dict[str, Any]:
     if way == "revoke":
         told = store.plans.revoke(asked)
         return {"changed": True, "plan": plan["hash"], "msg": f"{told['revoked']} approvals revoked by {request.user} of {what}"}
+    drift = recorded_differences(plan["document"], store.recorded_versions(plan["fraise"], plan["environment"]), resumed=plan["applied_at"] is not None)
     told = store.plans.approve(asked)
     own = "; the same person made the plan, so it counts only where fraise_approve_own is true" if person(request.user) == person(plan["user_name"]) else ""
     msg = f"Approved by {request.user} until {told['expires_at']:%Y-%m-%d %H:%M:%S} UTC, {what}{own}"
-    return {"changed": True, "plan": plan["hash"], "expires_at": told["expires_at"], "msg": msg}
+    answer = {"changed": True, "plan": plan["hash"], "expires_at": told["expires_at"], "msg": msg}
+    if drift:
+        follows = "a deployment that applies it will be refused unless that is set right; make a new plan with fraisier.deploy.plan"
+        answer["warnings"] = [f"What was last heard is not what the plan was made for: {'; '.join(drift)}. So {follows}"]
+    return answer

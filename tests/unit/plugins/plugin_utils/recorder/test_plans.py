@@ -14,12 +14,14 @@ import pytest
 from sqlalchemy import update
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentError, NotApprovedError, PlanDriftedError, ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import admit_plan, chosen_plan, find_plan, hold_to_plan, make_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store, tables
+from tests.unit.plugins.plugin_utils.store.builders import Run
 
 REQUEST: dict[str, Any] = {
     "fraise": "shop_api",
@@ -132,6 +134,21 @@ def test_a_host_that_is_not_as_planned_halts_the_deployment_and_bears_the_error(
     error = current.progress.hosts["web2"].error
     assert error is not None
     assert (error["code"], error["context"]["differences"][0]["found"]) == ("PLAN_DRIFTED", "1.5")
+
+
+def heard(store: Store, **versions: str) -> None:
+    """A deployment after which hosts of the pair serve these versions, as they said."""
+    run = Run(store, environment="test", version="1.5", hosts=list(versions))
+    told = [run.event("step.outcome", host, step_id=uuid7(), step="inspect", outcome="ok", release={"version": version}) for host, version in versions.items()]
+    store.apply([*told, run.closing()])
+
+
+def test_the_approval_of_a_plan_that_has_drifted_warns_of_what_differs(store: Store) -> None:
+    plan = made(store)
+    assert "warnings" not in approve(store, plan=plan["hash"])
+    heard(store, web1="1.5", web2="1.0")
+    (warning,) = approve(store, plan=plan["hash"], user="cy")["warnings"]
+    assert "version in place of web1: planned 1.0, found 1.5. So a deployment that applies it will be refused" in warning
 
 
 def approve(store: Store, **changes: Any) -> dict[str, Any]:
