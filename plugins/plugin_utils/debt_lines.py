@@ -15,7 +15,7 @@ REASON_LENGTH = 120
 
 def brief(reason: str) -> str:
     """A reason that fits a line."""
-    return shorten_line(reason, REASON_LENGTH)
+    return str(shorten_line(reason, REASON_LENGTH))
 
 
 def remedy(fraise: str) -> str:

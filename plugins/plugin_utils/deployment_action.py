@@ -97,7 +97,7 @@ class DeploymentAction(FraisierAction):
 
     def speaks_first(self) -> bool:
         """The opening speaks for the whole deployment."""
-        return self._task.args.get("state") == "open"
+        return bool(self._task.args.get("state") == "open")
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Open, decide how to recover, or close."""

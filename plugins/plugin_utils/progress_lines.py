@@ -77,4 +77,4 @@ def _health(result: dict[str, Any]) -> str:
 
 
 def _first_line(text: Any) -> str:
-    return shorten_line((str(text).strip().splitlines() or [""])[0], 160)
+    return str(shorten_line((str(text).strip().splitlines() or [""])[0], 160))

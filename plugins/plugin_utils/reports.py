@@ -46,7 +46,7 @@ def _would(stage: dict[str, Any], current: str | None, target: str) -> str:
     if not stage:
         return "not asked"
     if stage.get("outcome") in ("failed", "unreachable", "reverted"):
-        return shorten_line(str((stage.get("error") or {}).get("message", "cannot be staged")), 80)
+        return str(shorten_line(str((stage.get("error") or {}).get("message", "cannot be staged")), 80))
     return shown_steps(steps_to_run(bool(stage.get("changed")), current, target))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import brief, remedy
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hold_reports import held_word, hold_lines
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import moment, table
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import moment, shown_status, table
 
 RUNNING = ("pending", "in_progress", "paused", "validating")
 
@@ -37,7 +37,7 @@ def _pair(row: Mapping[str, Any], holds: list[Any]) -> tuple[object, ...]:
         row["version"],
         f"{row['hosts_on_version']} of {row['hosts_total']}",
         moment(row["deployed_at"]),
-        f"{row['last_version']} {row['last_status']}",
+        f"{row['last_version']} {shown_status(row['last_status'], row.get('last_status_reason'))}",
         row["lock_owner_name"] if row["locked"] else held_word(row, holds),
     )
 

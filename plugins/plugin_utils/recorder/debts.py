@@ -99,7 +99,7 @@ def at_close(current: OpenDeployment, status: str) -> dict[str, Any]:
 def _reason(state: str, error: dict[str, Any]) -> str:
     """One line: the state the host was left in, and the error."""
     text = f"{state}: {error.get('code') or ''} {error.get('message') or ''}"
-    return shorten_line(text.rstrip(": "), REASON_LENGTH)
+    return str(shorten_line(text.rstrip(": "), REASON_LENGTH))
 
 
 # -- hosts that are another than recorded -----------------------------------------------------------------------------------------------------
