@@ -108,6 +108,7 @@ def test_a_paused_deployment_waits_for_its_operator_and_then_goes_on(shop: Local
     assert command["obeyed_at"] - command["issued_at"] < OBEYS
     assert next_step(shop, command)["started_at"] - command["issued_at"] < OBEYS
     assert output(shop).count("paused by ada") == 1, "what it waits for is said once"
+    assert output(shop).count(": it was the old load balancer") == 1, "and who ended that"
     shown = shop.controller.run("history", fraise="shop_api", deployment=row["identifier"]).output
     for word in ("errors on web1", "it was the old load balancer", "ada (", "paused before batch", "goes on, after"):
         assert word in shown, shown
