@@ -33,6 +33,8 @@ PACKAGE_OF = {
     "mariadb-install-db": "mariadb-server",
     "shellcheck": "shellcheck",
     "promtool": "prometheus",
+    "haproxy": "haproxy",
+    "nginx": "nginx-light",
 }
 EXTRA_PACKAGES = {"docker.io": ["docker-cli"]}  # Debian 13 split the client off
 SEARCHED = ["/usr/sbin", "/sbin", "/usr/local/sbin"]
