@@ -22,6 +22,7 @@ from tests.testbed.process import TestbedError, run
 KINDS = ("haproxy", "nginx")
 BACKEND = "app"
 START_SECONDS = 20.0
+RELOAD_SECONDS = 1.5
 HAPROXY = """global
   stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners
   stats socket ipv4@127.0.0.1:{admin} level admin
@@ -130,9 +131,18 @@ def _haproxy(folder: Path, servers: Mapping[str, int]) -> RunningBalancer:
 
     def reload() -> None:
         master = int(pid_file.read_text(encoding="utf-8").split()[0])
-        before = _workers(master)
-        os.kill(master, signal.SIGUSR2)
-        _until(lambda: bool(_workers(master) - before) and _connects(admin), "HAProxy's new worker")
+        before, asked = _workers(master), 0.0
+
+        def done() -> bool:
+            nonlocal asked
+            if bool(_workers(master) - before) and _connects(admin):
+                return True
+            if time.monotonic() - asked > RELOAD_SECONDS:  # a master that has only just started drops the signal
+                asked = time.monotonic()
+                os.kill(master, signal.SIGUSR2)
+            return False
+
+        _until(done, "HAProxy's new worker")
 
     options = {"driver": "haproxy", "haproxy": {"socket": f"{folder}/admin.sock", "state_file": f"{folder}/state"}}
     balancer = RunningBalancer("haproxy", folder, port, options, reload, pid_file)
