@@ -24,12 +24,12 @@ def answer_for(request, payload):
     ``withheld``: the controller has the archive, but sends only its sum, since check mode changes nothing.
     """
     from ansible_collections.fraisier.deploy.plugins.module_utils.errors import FraisierError
-    from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_run
+    from ansible_collections.fraisier.deploy.plugins.module_utils.registry import called_run
 
     warnings = []
     os.environ.update((name, str(value)) for name, value in request.get("environment", {}).items())
     try:
-        run = provider_run(request["provider"])
+        run = called_run(request["provider"])
         result = run(request["params"], check_mode=request["check_mode"], diff=request["diff"], warn=warnings.append, payload=payload)
     except FraisierError as error:
         # A provider that raises without a result had not begun to change anything.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, fraisier.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which code runs a provider's requests, by the provider's name."""
+"""Which code runs a request on a host, by its name: that of a provider, or ``balancer``."""
 
 from __future__ import annotations
 
@@ -37,3 +37,21 @@ def provider_argument_spec(provider: str) -> dict[str, Any]:
     from ansible_collections.fraisier.deploy.plugins.module_utils.bare_metal.provider import ARGUMENT_SPEC
 
     return ARGUMENT_SPEC
+
+
+def called_run(name: str) -> Callable[..., dict[str, Any]]:
+    """The ``run`` of what may be called on a host: a provider, or ``balancer``, which is none."""
+    if name == "balancer":
+        from ansible_collections.fraisier.deploy.plugins.module_utils.balancers.entry import run
+
+        return run
+    return provider_run(name)
+
+
+def called_argument_spec(name: str) -> dict[str, Any]:
+    """The options that the module of that name takes."""
+    if name == "balancer":
+        from ansible_collections.fraisier.deploy.plugins.module_utils.balancers.options import ARGUMENT_SPEC
+
+        return ARGUMENT_SPEC
+    return provider_argument_spec(name)

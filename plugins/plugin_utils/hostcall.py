@@ -27,7 +27,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible_collections.fraisier.deploy.plugins.module_utils import errors
 from ansible_collections.fraisier.deploy.plugins.module_utils.host_program import ANSWER_MARK
 from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import tail
-from ansible_collections.fraisier.deploy.plugins.module_utils.registry import provider_argument_spec
+from ansible_collections.fraisier.deploy.plugins.module_utils.registry import called_argument_spec
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.native import to_native
 
 INLINE_LIMIT = 32 * 1024 * 1024
@@ -79,7 +79,7 @@ finally:
 
 def validated(provider: str, options: dict[str, Any]) -> dict[str, Any]:
     """``options`` with the types and defaults of the provider's module; ValidationError names what does not fit."""
-    result = ArgumentSpecValidator(provider_argument_spec(provider)).validate(options)
+    result = ArgumentSpecValidator(called_argument_spec(provider)).validate(options)
     if result.error_messages:
         told = [
             f"unsupported option {message}" if isinstance(error, UnsupportedError) else message

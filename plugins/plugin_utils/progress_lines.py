@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.traffic_lines import traffic_lines
 
 PREFIX = "fraisier.deploy."
 
@@ -21,6 +22,8 @@ def progress_line(action: str, host: str, result: dict[str, Any], outcome: str) 
         return f"  == {result.get('msg', '')}"
     if name == "gate" and outcome == "ok":
         return _gate(result)
+    if name == "traffic":
+        return "\n".join(f"  {host}  {line}" for line in traffic_lines(result, outcome))
     if name != "release":
         return ""
     return f"  {host}  {_step(result, outcome)}"

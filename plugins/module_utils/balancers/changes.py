@@ -130,7 +130,12 @@ class Change:
         out = [other.name for other in servers if other is not server and not other.in_service]
         return ProviderUnavailableError(
             "{0} was not drained: without it backend {1} would have {2} in service{3}, fewer than min_available {4}, and so for {5:g} s".format(
-                server.name, self.balancer.backend, _counted(len(left)), " ({0})".format(", ".join(left)) if left else "", self.params["min_available"], self.params["limit"]
+                server.name,
+                self.balancer.backend,
+                _counted(len(left)),
+                " ({0})".format(", ".join(left)) if left else "",
+                self.params["min_available"],
+                self.params["limit"],
             ),
             hint="Not in service: {0}. Bring them back, or take narrower batches or a lower traffic_min_available. Nothing was changed.".format(
                 ", ".join(out) or "none"
@@ -171,6 +176,8 @@ class Change:
         with self._locked():
             server, servers = self._look()
             changed = server.state != READY
+            if not changed and self.params["only_ours"]:
+                return self._result(False, "ready", servers)
             if changed and self.params["only_ours"] and self.name not in self._notes():
                 self.warn("{0} was taken out of service by somebody else, and stays out".format(self.name))
                 return self._result(False, "left out", servers)
@@ -211,7 +218,9 @@ class Change:
                 self.balancer.seal(self.name)
         raise HealthCheckError(
             "The balancer still says that {0} ({1}) is down after {2:g} s".format(self.name, server.address, self.params["ready_timeout"]),
-            hint="It {0}. Look at the balancer's own check, and at the way from it to the server.".format("stays out of service" if seal_again else "gets no requests"),
+            hint="It {0}. Look at the balancer's own check, and at the way from it to the server.".format(
+                "stays out of service" if seal_again else "gets no requests"
+            ),
             context={"server": self.name, "address": server.address, "state": server.state},
         )
 

@@ -57,8 +57,7 @@ def _connect(address, timeout):
             raise
         return link
     host, port = TCP.match(address).groups()
-    link = socket.create_connection((host, int(port)), timeout)
-    return link
+    return socket.create_connection((host, int(port)), timeout)
 
 
 def _read(link, address, command, deadline, timeout):
@@ -109,7 +108,10 @@ def expect_done(answer, command):
     lowered = said.lower()
     if "permission denied" in lowered:
         raise ProviderConfigurationError(
-            "HAProxy refuses {0!r}: {1}".format(command, said), infrastructure=True, hint="Its 'stats socket' needs 'level admin'.", context={"command": command}
+            "HAProxy refuses {0!r}: {1}".format(command, said),
+            infrastructure=True,
+            hint="Its 'stats socket' needs 'level admin'.",
+            context={"command": command},
         )
     if "no such" in lowered or "can't find" in lowered:
         raise NotFoundError("HAProxy refuses {0!r}: {1}".format(command, said), infrastructure=True, hint="Look at the names in its configuration.")
@@ -153,7 +155,7 @@ def parse_stat(answer, backend):
 def _rows(columns, rows, needed, answer):
     if [name for name in needed if name not in columns]:
         raise garbage("An answer without the columns {0}".format(", ".join(needed)), answer)
-    found = [dict(zip(columns, row)) for row in rows]
+    found = [dict(zip(columns, row)) for row in rows]  # noqa: B905 - Python 3.8 has no strict
     if [row for row in found if any(name not in row for name in needed)]:
         raise garbage("A row that is too short", answer)
     return found

@@ -58,7 +58,7 @@ class Nginx(Balancer):
                 UP if healthy else DOWN,
                 *counted.get(line.name, (None, None)),
             )
-            for line, healthy in zip(lines, well)
+            for line, healthy in zip(lines, well)  # noqa: B905 - Python 3.8 has no strict
         ]
 
     def _counted(self, lines):

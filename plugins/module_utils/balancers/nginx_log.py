@@ -69,7 +69,7 @@ def _take(stream, counts, addresses):
 def _tries(line):
     """(address, status) of each server that was tried for one request."""
     words = line.replace(", ", ",").replace(" : ", ",").split()
-    return zip(words[0].split(","), words[1].split(",")) if len(words) > 1 else ()
+    return zip(words[0].split(","), words[1].split(",")) if len(words) > 1 else ()  # noqa: B905 - Python 3.8 has no strict
 
 
 def _packed(address):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.traffic import TRAFFIC_STEPS, traffic_failed
+
 BAD = ("failed", "reverted", "unreachable")
 NAMED_HOSTS = 5
 STAGED_ONLY = "prepared only"
@@ -88,6 +90,10 @@ class Progress:
         ``changed`` is None when the host could not say; ``health`` is the status that its checks gave, if they were asked.
         """
         entry = self.hosts.setdefault(host, HostProgress(host))
+        if step in TRAFFIC_STEPS:
+            if outcome not in ("ok", "unchanged"):
+                traffic_failed(entry, step, error, settled=self.settled)
+            return
         entry.step = step
         release = release or {}
         if step in ("activate", "revert"):

@@ -217,7 +217,7 @@ class Operations(Questions):
         self.current.checks.setdefault(host, {})[step] = {**kept, "health": health}
         if (request.get("error") or {}).get("code") == FencedError.code and self.keeper is not None:
             self.keeper.give_up(FencedError(f"{host} refused: {request['error'].get('message')}"))
-        keys = ("step_id", "step", "outcome", "changed", "release", "health", "timings", "error")
+        keys = ["step_id", "step", "outcome", "changed", "release", "health", "timings", "error", *(["traffic"] if request.get("traffic") else [])]
         drift = debts.drift(self.current, request)
         if drift and not drift.get("cut_off"):
             self.emit("host.drifted", drift, host)

@@ -14,7 +14,6 @@ import pytest
 # All that is imported late on a host: pytest-ansible's loader comes in between and does not know the collection that is loaded already.
 from ansible_collections.fraisier.deploy.plugins.module_utils.balancers import haproxy, nginx, nginx_health, nginx_log  # noqa: F401
 from ansible_collections.fraisier.deploy.plugins.module_utils.balancers.entry import run
-
 from tests.integration.balancers.backends import Backend, until
 from tests.testbed.balancers import BACKEND, KINDS, RunningBalancer, running_balancer
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     DeploymentLockedError,
     FencedError,
@@ -24,7 +24,6 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import (
     ProviderUnavailableError,
 )
 from ansible_collections.fraisier.deploy.plugins.module_utils.host_lock import host_lock
-
 from tests.integration.balancers.backends import Backend, answers, steady_load, until
 from tests.integration.balancers.conftest import Call
 from tests.testbed.balancers import RunningBalancer
@@ -151,7 +150,9 @@ def test_state_and_weight_outlive_a_reload(call: Call, balancer: RunningBalancer
 def test_never_fewer_than_min_available_are_in_service(call: Call, balancer: RunningBalancer) -> None:
     call("drained", "web1", min_available=2)
     started = time.monotonic()
-    with pytest.raises(ProviderUnavailableError, match=r"web2 was not drained: without it backend app would have 1 server in service \(web3\), fewer than min_available 2"):
+    with pytest.raises(
+        ProviderUnavailableError, match=r"web2 was not drained: without it backend app would have 1 server in service \(web3\), fewer than min_available 2"
+    ):
         call("drained", "web2", min_available=2, limit=1)
     assert 1 <= time.monotonic() - started < 15
     assert set(answers(balancer)) == {"web2", "web3"}

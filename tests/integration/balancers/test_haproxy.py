@@ -9,8 +9,8 @@ import http.client
 from pathlib import Path
 
 import pytest
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ProviderConfigurationError
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ProviderConfigurationError
 from tests.integration.balancers.backends import Backend, until
 from tests.integration.balancers.conftest import caller
 from tests.testbed.balancers import RunningBalancer

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ProviderConfigurationError
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ProviderConfigurationError
 from tests.integration.balancers.backends import answers, until
 from tests.integration.balancers.conftest import Call
 from tests.testbed.balancers import RunningBalancer
