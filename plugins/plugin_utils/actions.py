@@ -20,7 +20,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.user_variables imp
 
 display = Display()
 
-NO_SECRETS = frozenset({"ansible_facts", "ansible_version", "environment", "groups", "hostvars", "omit", "vars"})
+NO_SECRETS = frozenset({"ansible_delegated_vars", "ansible_facts", "ansible_version", "environment", "groups", "hostvars", "omit", "vars"})
 """Variables of Ansible's own that are large, or all of the others once more."""
 
 
@@ -105,9 +105,10 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
 
     @staticmethod
     def redactor(arguments: dict[str, Any], task_vars: dict[str, Any]) -> Redactor:
-        """A redactor that knows what the run has learnt, and the secrets among the arguments and the host's variables."""
-        variables = revealed({name: value for name, value in task_vars.items() if name not in NO_SECRETS})
-        return redactor(secret_values(arguments) | secret_values(variables))
+        """A redactor that knows what the run has learnt, and the secrets among the arguments and the variables of the host, and of one that a task is delegated to."""
+        sources = [task_vars, *(task_vars.get("ansible_delegated_vars") or {}).values()]
+        variables = [revealed({name: value for name, value in source.items() if name not in NO_SECRETS}) for source in sources]
+        return redactor(secret_values(arguments).union(*map(secret_values, variables)))
 
     @staticmethod
     def say(*lines: str) -> None:
