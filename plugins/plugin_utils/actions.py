@@ -105,7 +105,7 @@ class FraisierAction(ActionBase):  # type: ignore[misc]
 
     @staticmethod
     def redactor(arguments: dict[str, Any], task_vars: dict[str, Any]) -> Redactor:
-        """A redactor that knows what the run has learnt, and the secrets among the arguments and the variables of the host, and of one that a task is delegated to."""
+        """A redactor that knows what the run has learnt, and secrets among the arguments and the variables of the host and of one delegated to."""
         sources = [task_vars, *(task_vars.get("ansible_delegated_vars") or {}).values()]
         variables = [revealed({name: value for name, value in source.items() if name not in NO_SECRETS}) for source in sources]
         return redactor(secret_values(arguments).union(*map(secret_values, variables)))

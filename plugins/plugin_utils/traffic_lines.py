@@ -18,8 +18,8 @@ def traffic_lines(result: dict[str, Any], outcome: str) -> list[str]:
 def _line(item: dict[str, Any], outcome: str) -> str:
     balancer, step, timings = item.get("balancer"), item.get("step"), item.get("timings") or {}
     if item.get("failed"):
-        words = str(item.get("msg", "")).strip().splitlines() or [""]
-        return f"{balancer or 'balancer'}: {words[0][:200]}"
+        words = (str(item.get("msg", "")).strip().splitlines() or [""])[0][:200]
+        return words if words.startswith(f"{balancer}:") else f"{balancer or 'balancer'}: {words}"
     if outcome == "failed" and "results" not in item and not step:
         return ""
     if step == "drain":
