@@ -54,6 +54,9 @@ options:
   weight:
     description: 0 to 100, in percent of the weight that the balancer's configuration gives the server.
     type: raw
+  batch:
+    description: With O(state=inspected), how many hosts are about to be out of service at once. Refused when fewer than O(min_available) would stay.
+    type: int
   min_available:
     description: How many servers stay in service whatever happens.
     type: int

@@ -14,6 +14,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.balancers.options 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ConfigurationError, FraisierError, NotFoundError, ProviderConnectionError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import HostCall
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.traffic import check_batch
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import FAULT_VARIABLE, SOCKET_VARIABLE, call
 
 STEPS = {"drained": "drain", "ready": "undrain", "weighted": "weight"}
@@ -32,6 +33,7 @@ class TrafficAction(FraisierAction):
         "backend": {"type": "str", "required": True},
         "server": {"type": "str"},
         "weight": {"type": "raw"},
+        "batch": {"type": "int"},
         "min_available": {"type": "int", "default": 1},
         "limit": {"type": "float", "default": 30.0},
         "ready_timeout": {"type": "float", "default": 60.0},
@@ -50,7 +52,7 @@ class TrafficAction(FraisierAction):
         options = options_for(arguments)
         step = STEPS.get(arguments["state"])
         if step is None:
-            return {**self._ask(options, balancer, task_vars), "balancer": balancer}
+            return self._look(arguments, options, balancer, task_vars)
         intent = tell("intent", host=host, step=step, version=None, attempt=1)
         if intent.get("fence"):
             options["fence"] = intent["fence"]
@@ -68,6 +70,13 @@ class TrafficAction(FraisierAction):
         if code:
             cleaned["msg"] = f"{balancer}: {cleaned.get('msg', '')} [{code}]"
         return cleaned
+
+    def _look(self, arguments: dict[str, Any], options: dict[str, Any], balancer: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """No step, for nothing changes. With ``batch``, whether so many hosts may be out at once."""
+        result = {**self._ask(options, balancer, task_vars), "balancer": balancer}
+        if arguments.get("batch") is not None and not result.get("failed"):
+            check_batch(arguments["batch"], len(result["servers"]), arguments["min_available"], options["backend"])
+        return result
 
     def _ask(self, options: dict[str, Any], balancer: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         """The call on the balancer's host. A balancer that is away is a failure of this host's step; the host itself is there."""
@@ -106,7 +115,7 @@ def check_balancers(balancers: list[Any] | None, balancer: str, task_vars: dict[
 
 def options_for(arguments: dict[str, Any]) -> dict[str, Any]:
     """The module's options, with what the balancer has of its own, and held against all that can be known before it is asked."""
-    options = {name: value for name, value in arguments.items() if name not in ("balancer", "balancers") and value is not None}
+    options = {name: value for name, value in arguments.items() if name not in ("balancer", "balancers", "batch") and value is not None}
     own = arguments.get("balancer")
     if isinstance(own, dict):
         unknown = sorted(set(own) - {"host", *OWN})

@@ -10,18 +10,18 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 REQUEST_SECONDS = 20.0
 
 
 class Load:
-    """``done`` requests, ``failed`` ones as texts, and how many answers each version gave."""
+    """``done`` requests, ``failed`` ones as texts, how many answers each version gave, and the longest seconds of one."""
 
     def __init__(self, port: int, clients: int, pause: float) -> None:
         self.port, self.clients, self.pause = port, clients, pause
-        self.done, self.failed, self.versions = 0, list[str](), Counter[str]()
+        self.done, self.failed, self.versions, self.longest = 0, list[str](), Counter[str](), 0.0
         self._ended = False
 
     def serve(self) -> None:
@@ -32,22 +32,17 @@ class Load:
         """No new requests."""
         self._ended = True
 
-    def reached(self, count: int, seconds: float) -> bool:
-        """Wait until ``count`` requests were made."""
-        deadline = time.monotonic() + seconds
-        while self.done < count and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return self.done >= count
-
     async def _all(self) -> None:
         await asyncio.gather(*(self._client() for _number in range(self.clients)))
 
     async def _client(self) -> None:
         while not self._ended:
+            began = time.monotonic()
             try:
                 problem = await asyncio.wait_for(self._ask(), REQUEST_SECONDS)
             except Exception as exception:  # whatever a client can meet is a lost request
                 problem = f"{type(exception).__name__}: {exception}"
+            self.longest = max(self.longest, time.monotonic() - began)
             self.done += 1
             if problem:
                 self.failed.append(problem)
@@ -73,7 +68,7 @@ class Load:
 
 
 @contextmanager
-def steady_load(port: int, clients: int = 8, pause: float = 0.01, listen: Callable[[Load], None] | None = None) -> Iterator[Load]:
+def steady_load(port: int, clients: int = 8, pause: float = 0.01) -> Iterator[Load]:
     """Requests one after another from each of ``clients`` for the block."""
     load = Load(port, clients, pause)
     thread = threading.Thread(target=load.serve, daemon=True)
@@ -83,5 +78,3 @@ def steady_load(port: int, clients: int = 8, pause: float = 0.01, listen: Callab
     finally:
         load.end()
         thread.join(REQUEST_SECONDS + 10)
-        if listen is not None:
-            listen(load)

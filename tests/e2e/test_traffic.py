@@ -93,6 +93,11 @@ def test_two_balancers_never_differ_for_long(pair: BalancedFleet) -> None:
     assert "backend app has 2 servers in all, so without web1 it cannot keep 2 in service" in refused.output
     assert (set(pair.serving().values()), pair.in_service()) == ({"1.0.0"}, BOTH), refused.output
 
+    wide = controller.deploy("shop_api", "2.0.0", rolling_batches=[2])
+    assert wide.code == 2
+    assert "2 hosts at once are too many: backend app has 2 servers, and 1 must stay in service" in wide.output
+    assert (set(pair.serving().values()), pair.in_service()) == ({"1.0.0"}, BOTH), wide.output
+
     checked = controller.deploy("shop_api", "2.0.0", "--check")
     assert checked.code == 0, checked.output
     assert "web1  lb1: would be drained" in checked.output

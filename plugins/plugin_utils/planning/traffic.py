@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ConfigurationError
+
 TRAFFIC_STEPS = ("drain", "undrain", "weight")
 
 
@@ -33,3 +35,13 @@ def traffic_failed(entry: Shifting, step: str, error: dict[str, Any] | None, *, 
     entry.error = error
     if not settled:
         entry.failure = error
+
+
+def check_batch(batch: int, servers: int, min_available: int, backend: str) -> None:
+    """Refuse a batch that would take so many hosts out at once that too few stay: nobody comes back before all of it are out."""
+    if servers - batch < min_available:
+        raise ConfigurationError(
+            f"rolling_batches: {batch} hosts at once are too many: backend {backend} has {servers} servers, and {min_available} must stay in service",
+            hint="Take narrower batches, add servers, or lower traffic_min_available. Nothing was changed on these hosts",
+            context={"option": "rolling_batches", "value": batch, "servers": servers, "min_available": min_available},
+        )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @contextmanager
-def answering(path: Path, *answers: bytes | None | Callable[[list[str]], bytes]) -> Iterator[list[str]]:
+def answering(path: Path, *answers: bytes | Callable[[list[str]], bytes] | None) -> Iterator[list[str]]:
     """Listens on ``path`` and gives one answer a connection, the last one again and again; None: silence. Yields the commands that came.
 
     An answer may be a function of the commands that have come, the last of which is the one to answer.

@@ -86,7 +86,7 @@ def test_what_it_answers_is_read_server_by_server(socket_path: Path) -> None:
 def test_garbage_is_told_as_such_and_changes_nothing(socket_path: Path, answer: bytes) -> None:
     with (
         answering(socket_path, answer, STAT.encode()) as asked,
-        pytest.raises(ProviderError, match="is not what this balancer answers|too short|without the columns"),
+        pytest.raises(ProviderError, match=r"is not what this balancer answers|too short|without the columns"),
     ):
         ask(socket_path, "drained", server="web1")
     assert not [command for command in asked if command.startswith("set")]
@@ -109,7 +109,7 @@ def test_silence_ends_in_time(socket_path: Path) -> None:
 
 
 def test_a_connection_that_ends_at_once_and_a_socket_that_is_not_there(socket_path: Path) -> None:
-    with answering(socket_path, b""), pytest.raises(ProviderConnectionError, match="the connection ended without an answer"):
+    with answering(socket_path, b""), pytest.raises(ProviderConnectionError, match=r"the connection ended without an answer"):
         ask(socket_path)
     with pytest.raises(ProviderConnectionError, match="level admin"):
         ask(socket_path.with_name("nobody.sock"))
@@ -125,7 +125,7 @@ def test_a_connection_that_ends_at_once_and_a_socket_that_is_not_there(socket_pa
     ],
 )
 def test_words_after_a_change_are_a_refusal(answer: str, kind: type[FraisierError]) -> None:
-    with pytest.raises(kind, match="HAProxy refuses 'set server app/web1 state drain'"):
+    with pytest.raises(kind, match=r"HAProxy refuses 'set server app/web1 state drain'"):
         expect_done(answer, "set server app/web1 state drain")
     expect_done("\n", "set server app/web1 state drain")
 
@@ -148,5 +148,5 @@ def test_what_is_no_address_is_refused_before_anything_is_asked(address: str) ->
 
 def test_a_state_file_that_cannot_be_written_is_told(socket_path: Path) -> None:
     told = {"socket": str(socket_path), "state_file": f"{socket_path.parent}/no/folder/state"}
-    with answering(socket_path, STATES.encode(), STAT.encode(), b"\n", STATES.encode()), pytest.raises(ProviderError, match="no/folder/state"):
+    with answering(socket_path, STATES.encode(), STAT.encode(), b"\n", STATES.encode()), pytest.raises(ProviderError, match=r"no/folder/state"):
         ask(socket_path, "drained", server="web1", haproxy=told, min_available=0)

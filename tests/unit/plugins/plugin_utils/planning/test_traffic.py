@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ConfigurationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.traffic import check_batch
 
 ERROR = {"code": "PROVIDER_UNAVAILABLE", "message": "the balancer is away"}
 
@@ -69,3 +71,10 @@ def test_a_host_that_is_undone_but_out_of_service_is_not_back(progress: Progress
 def test_a_weight_that_cannot_be_set_fails_the_host(progress: Progress) -> None:
     progress.record("web1", "weight", "failed", None, ERROR, False)
     assert progress.hosts["web1"].state == "failed"
+
+
+def test_a_batch_that_leaves_too_few_in_service_is_refused() -> None:
+    check_batch(2, 3, 1, "app")
+    check_batch(3, 3, 0, "app")
+    with pytest.raises(ConfigurationError, match="3 hosts at once are too many: backend app has 3 servers, and 1 must stay in service"):
+        check_batch(3, 3, 1, "app")
