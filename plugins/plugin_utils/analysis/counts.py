@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Counts of errors, canary against baseline, safe to look at as often as one likes. Pure functions on a small state that is plain JSON.
 
-**What is tested.** In each interval the canary has n requests and x errors, the baseline m and y. With p and q for their true error rates, two claims are tested
-at once, each with its own margin (ratio r, difference d):
+**What is tested.** In each interval the canary has n requests and x errors, the baseline m and y. With p and q for their true error rates, two claims are
+tested at once, each with its own margin (ratio r, difference d):
 
 - *harm*: refute "p <= r q + d". Refuted, the canary is worse by more than the minimal effect: roll back.
 - *safety*: refute "p >= r q + d". Refuted, the canary is not worse by more than what is tolerated: promote.
 
-**How.** For a ratio s other than r let a = s (n r + m) / (r (n s + m)) and b = (n r + m) / (n s + m): how much likelier an error is to fall on the canary, and on the
-baseline, if the true ratio is s and not r. Then n r (a - 1) + m (b - 1) = 0, and e = a^x b^y exp(-n d (a - 1)) has a mean of at most 1 under the claim:
+**How.** For a ratio s other than r let a = s (n r + m) / (r (n s + m)) and b = (n r + m) / (n s + m): how much likelier an error is to fall on the canary,
+and on the baseline, if the true ratio is s and not r. Then n r (a - 1) + m (b - 1) = 0, and e = a^x b^y exp(-n d (a - 1)) has a mean of at most 1 under the
+claim:
 
     E a^X b^Y = (1 + p (a - 1))^n (1 + q (b - 1))^m <= exp(n p (a - 1) + m q (b - 1)) <= exp(n d (a - 1))
 
@@ -19,14 +20,15 @@ nonnegative supermartingale under the claim, and so is a mixture of such product
 probability of at most alpha: every look may be the last one, no look costs anything.
 
 **Sources.** Ville 1939. Robbins, "Statistical methods related to the law of the iterated logarithm", Annals of Mathematical Statistics 41 (1970): mixtures.
-Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49 (2021). Turner, Ly, Grünwald, "Generic
-E-variables for exact sequential k-sample tests that allow for optional stopping", JSPI 230 (2024): two streams of Bernoulli trials. Lindon, Malek, "Anytime-valid
-inference for multinomial count data", NeurIPS 2022: counts of canaries, conditional on their sum.
+Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49 (2021). Turner, Ly, Grünwald,
+"Generic E-variables for exact sequential k-sample tests that allow for optional stopping", JSPI 230 (2024): two streams of Bernoulli trials. Lindon, Malek,
+"Anytime-valid inference for multinomial count data", NeurIPS 2022: counts of canaries, conditional on their sum.
 
-**Clumps.** Errors that come in clumps of about f (dispersion.py) count as 1/f error each: every log e is divided by f >= 1 before the mixture, as in quasi-likelihood. For
-independent errors that keeps the guarantee exactly, whatever f the data suggest, since the mean of e^(1/f) is at most the mean of e to the power 1/f, so
-whoever reaches 1/alpha with f reaches it without. For clumps it is an approximation, whose false alarms tests/bench/test_judges.py measures. Since f can only be learnt from
-several intervals, no verdict is given before the baseline was seen for LEAST_INTERVALS of them; those before the deployment count (``learn``).
+**Clumps.** Errors that come in clumps of about f (dispersion.py) count as 1/f error each: every log e is divided by f >= 1 before the mixture, as in quasi-
+likelihood. For independent errors that keeps the guarantee exactly, whatever f the data suggest, since the mean of e^(1/f) is at most the mean of e to the
+power 1/f, so whoever reaches 1/alpha with f reaches it without. For clumps it is an approximation, whose false alarms tests/bench/test_judges.py measures.
+Since f can only be learnt from several intervals, no verdict is given before the baseline was seen for LEAST_INTERVALS of them; those before the deployment
+count (``learn``).
 """
 
 from __future__ import annotations
@@ -56,6 +58,9 @@ class Margin:
         return self.ratio * baseline + self.difference
 
 
+TEN_PERCENT_MORE, ALMOST_DETECT = Margin(1.1, 0.0), Margin(1.0, 0.009)
+
+
 @dataclass(frozen=True)
 class Design:
     """What a test of counts shall tell: rates are errors per request."""
@@ -64,11 +69,13 @@ class Design:
     """The rate of a good release."""
     detect: float = 0.01
     """The rate that must not stay unseen."""
-    minimal: Margin = Margin(1.1, 0.0)
+    minimal: Margin = TEN_PERCENT_MORE
     """Worse than this is harm."""
-    tolerated: Margin = Margin(1.0, 0.009)
+    tolerated: Margin = ALMOST_DETECT
     """Better than this is safe."""
     alpha: float = 0.01
+    clump: float = 1.0
+    """Errors are known to come about so many at once. More is found out; a clump that was never seen cannot be."""
 
     def alternatives(self, claim: Margin, *, harm: bool) -> tuple[float, ...]:
         """The ratios of the mixture, the one that this design is for last."""
@@ -95,15 +102,18 @@ class Evidence:
         return most + math.log(sum(weight * math.exp(term - most) for weight, term in zip(WEIGHTS, terms, strict=True)))
 
 
+NOTHING, NO_EVIDENCE = Stream(), Evidence()
+
+
 @dataclass(frozen=True)
 class Counts:
     """All that a test of counts remembers. ``history`` has the baseline's intervals, also those from before the deployment."""
 
-    canary: Stream = Stream()
-    baseline: Stream = Stream()
-    history: Stream = Stream()
-    harm: Evidence = Evidence()
-    safety: Evidence = Evidence()
+    canary: Stream = NOTHING
+    baseline: Stream = NOTHING
+    history: Stream = NOTHING
+    harm: Evidence = NO_EVIDENCE
+    safety: Evidence = NO_EVIDENCE
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; ``counts_from`` reads them."""
@@ -206,7 +216,7 @@ def _bound(evidence: Evidence, goal: float, widening: float, low: float, high: f
 
 def finding(state: Counts, design: Design) -> Finding:
     """What ``state`` shows under ``design``. Both bounds hold at all looks together with a confidence of 1 - alpha each."""
-    widening = max(dispersion(state.history), dispersion(state.canary))
+    widening = max(design.clump, dispersion(state.history), dispersion(state.canary))
     goal = -math.log(design.alpha)
     harm = state.harm.value(design.minimal.difference, widening)
     safety = state.safety.value(design.tolerated.difference, widening)

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clumps: how much more counts of errors scatter from interval to interval than independent errors would. Pure functions.
 
-Independent errors make Poisson counts: their variance is their mean, and the index of dispersion (variance over mean) is 1. When one failure makes 50 errors it
-is 50, and 50 errors say no more than one. The index is Pearson's chi-square over its degrees of freedom (McCullagh and Nelder, Generalized Linear Models,
-1989, section 4.5), with the covariance of neighbouring intervals added (Newey and West 1987), so that a failure that lasts over three intervals is one clump, too.
-It is used only where it lies clearly above 1: more than 2.33 standard errors, where sqrt((2 + 1/mean) / intervals) is the standard error for Poisson counts.
+Independent errors make Poisson counts: their variance is their mean, and the index of dispersion (variance over mean) is 1. When one failure makes 50
+errors it is 50, and 50 errors say no more than one. The index is Pearson's chi-square over its degrees of freedom (McCullagh and Nelder, Generalized Linear
+Models, 1989, section 4.5), with the covariance of neighbouring intervals added (Newey and West 1987), so that a failure that lasts over three intervals is
+one clump, too. It is used only where it lies clearly above 1: more than 2.33 standard errors, where sqrt((2 + 1/mean) / intervals) is the standard error
+for Poisson counts.
 """
 
 from __future__ import annotations

@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latencies and other measured values, canary against baseline, safe to look at as often as one likes. Pure functions on a small state that is plain JSON.
 
-Each interval brings two samples of new requests. The Mann-Whitney test (ranks.py) asks two questions of them, after the baseline's values were moved to the line
-between good and bad (ratio times value plus difference): does the canary tend to lie above the line of the minimal effect (harm), and below the line of what
-is tolerated (safety)? A p-value p of an interval becomes an e-value by
+Each interval brings two samples of new requests. The Mann-Whitney test (ranks.py) asks two questions of them, after the baseline's values were moved to the
+line between good and bad (ratio times value plus difference): does the canary tend to lie above the line of the minimal effect (harm), and below the line
+of what is tolerated (safety)? A p-value p of an interval becomes an e-value by
 
     e = (1 - p + p ln p) / (p (ln p)^2)
 
-the mixture of all k p^(k - 1) with k from 0 to 1 (Vovk, Wang, "E-values: calibration, combination and applications", Annals of Statistics 49, 2021). Intervals are
-independent, so the product of their e-values reaches 1/alpha with a probability of at most alpha, however often one looks (Ville 1939). An interval's e
-is cut at the third root of 1/alpha, which only makes it smaller: one bad minute, whose requests all suffered from the same thing, decides nothing, and neither do two.
+the mixture of all k p^(k - 1) with k from 0 to 1 (Vovk, Wang, "E-values: calibration, combination and applications", Annals of Statistics 49, 2021).
+Intervals are independent, so the product of their e-values reaches 1/alpha with a probability of at most alpha, however often one looks (Ville 1939). An
+interval's e is cut at the third root of 1/alpha, which only makes it smaller: one bad minute, whose requests all suffered from the same thing, decides
+nothing, and neither do two.
 
 It shows a shift that is there in each interval. A change of the slowest percent alone moves few ranks: watch a quantile with a ceiling for that.
 """
@@ -23,18 +24,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.analysis.counts import Margin
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.analysis.counts import TEN_PERCENT_MORE, Margin
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.analysis.ranks import mann_whitney
 
 SMALLEST = 1e-300
+A_QUARTER_MORE = Margin(1.25, 0.0)
 
 
 @dataclass(frozen=True)
 class Shift:
     """What a test of latencies shall tell: bigger is worse."""
 
-    minimal: Margin = Margin(1.1, 0.0)
-    tolerated: Margin = Margin(1.25, 0.0)
+    minimal: Margin = TEN_PERCENT_MORE
+    tolerated: Margin = A_QUARTER_MORE
     alpha: float = 0.01
 
 

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a canary can prove in its time, said before it starts. Pure functions.
 
-For steady traffic the evidence of counts.py depends only on the sums of errors, so the chance that it lies above its goal after so many minutes is a sum over Poisson
-counts. To that comes the chance that it was above before and fell again, as for a Brownian motion with the mean and variance of the evidence (Siegmund,
-Sequential Analysis, 1985, chapter 3). A test holds both against simulations. Clumps divide: errors that come 50 at a time make a canary with 50 times less
-to say.
+For steady traffic the evidence of counts.py depends only on the sums of errors, so the chance that it lies above its goal after so many minutes is a sum
+over Poisson counts. To that comes the chance that it was above before and fell again, as for a Brownian motion with the mean and variance of the evidence
+(Siegmund, Sequential Analysis, 1985, chapter 3). A test holds both against simulations. Clumps divide: errors that come 50 at a time make a canary with 50
+times less to say.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.analysis.counts import LEAST_INTERVALS, WEIGHTS, Design, factors
@@ -84,10 +85,10 @@ def chance(design: Design, traffic: Traffic, minutes: float, rate: float, *, har
     logs = [(math.log(a), math.log(b)) for a, b in pairs]
     goal = -math.log(design.alpha)
 
-    def proved(errors: int, baseline_errors: float) -> bool:
+    def shows(baseline_errors: float, errors: int) -> bool:
         terms = [offset + errors * a + baseline_errors * b for offset, (a, b) in zip(offsets, logs, strict=True)]
         most = max(terms)
-        return most >= goal or most + math.log(sum(math.exp(term - most) for term in terms)) >= goal
+        return (most >= goal or most + math.log(sum(math.exp(term - most) for term in terms)) >= goal) == harm
 
     first, chances = poisson(requests * rate)
     last = first + len(chances)
@@ -98,7 +99,7 @@ def chance(design: Design, traffic: Traffic, minutes: float, rate: float, *, har
     total = 0.0
     for baseline_errors, share in _cells(*poisson(traffic.baseline * minutes / traffic.clump * design.expected)):
         # more errors of the canary are more evidence of harm and less of safety
-        enough = bisect_left(range(first, last), True, key=lambda errors, y=baseline_errors: proved(errors, y) == harm)
+        enough = bisect_left(range(first, last), True, key=partial(shows, baseline_errors))
         total += share * (tails[enough] if harm else tails[0] - tails[enough])
     return min(1.0, total + _fallen_again(design, traffic, minutes, rate, logs[-1], claim.difference))
 
@@ -152,6 +153,7 @@ class Statement:
 
 def power_statement(design: Design, traffic: Traffic, watch: float, power: float = 0.9, interval: float = 60.0) -> Statement:
     """What a watch of ``watch`` minutes at this traffic can prove."""
+    traffic = replace(traffic, clump=max(traffic.clump, design.clump))
     if traffic.canary <= 0 or traffic.baseline <= 0:
         return Statement(design, traffic, power, watch, None, None, 0.0, 0.0)
     too_short = watch * 60.0 < LEAST_INTERVALS * interval

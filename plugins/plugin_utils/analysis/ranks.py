@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Mann-Whitney U test: do values of one sample tend to be larger than those of another? Pure functions.
 
-Mann, Whitney, "On a test of whether one of two random variables is stochastically larger than the other", Annals of Mathematical Statistics 18 (1947). With ties
-and many values: normal approximation with the variance corrected for ties and a continuity correction of a half. With few values: exact, by counting
+Mann, Whitney, "On a test of whether one of two random variables is stochastically larger than the other", Annals of Mathematical Statistics 18 (1947). With
+ties and many values: normal approximation with the variance corrected for ties and a continuity correction of a half. With few values: exact, by counting
 all ways to split them over the two samples; ties included, since what is counted are sums of midranks.
 """
 
@@ -106,10 +106,8 @@ def _tied(size: int, groups: Sequence[int]) -> dict[int, int]:
 
 def _exact(doubled: int, size: int, other_size: int, groups: Sequence[int], alternative: str) -> float:
     least = size * (size + 1)
-    if max(groups) == 1:
-        splits = {least + 2 * u: count for u, count in enumerate(_untied(size, other_size))}
-    else:
-        splits = _tied(size, groups)
+    untied = max(groups) == 1
+    splits = {least + 2 * u: count for u, count in enumerate(_untied(size, other_size))} if untied else _tied(size, groups)
     every = math.comb(size + other_size, size)
     if alternative != "less":
         above = sum(count for total, count in splits.items() if total >= doubled) / every
