@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.analysis.counts import LEAST_INTERVALS, WEIGHTS, Design, factors
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.analysis.dispersion import CLEARLY, LAGS
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.analysis.dispersion import CLEARLY, LAG_BIAS, LAG_SCATTER, LAGS
 
 NEVER = 10**6
 Array = np.ndarray
@@ -60,15 +60,18 @@ def dispersions(errors: Array, requests: int) -> Array:
     total = np.cumsum(errors, 1)
     with np.errstate(all="ignore"):
         rate = total / (count * requests)
-        index = (np.cumsum(errors**2 / requests, 1) / rate - total) / freedom
+        alone = (np.cumsum(errors**2 / requests, 1) / rate - total) / freedom
+        index = alone
         for lag in range(1, LAGS + 1):
             cross, mixed = np.zeros(errors.shape), np.zeros(errors.shape)
             cross[:, lag:] = errors[:, lag:] * errors[:, :-lag] / requests
             mixed[:, lag:] = errors[:, lag:] + errors[:, :-lag]
             roots = np.maximum(count - lag, 0) * requests
             index = index + np.maximum(0.0, 2.0 * (np.cumsum(cross, 1) - rate * np.cumsum(mixed, 1) + rate**2 * roots) / rate / freedom)
-        clear = (index - 1.0 > CLEARLY * np.sqrt((2.0 + count / total) / freedom)) & (count > 1) & (total > 0)
-    return np.where(clear, np.maximum(index, 1.0), 1.0)
+        scatter = 2.0 + count / total
+        clear = alone - 1.0 > CLEARLY * np.sqrt(scatter / freedom)
+        clear |= index - 1.0 > (LAGS * LAG_BIAS + CLEARLY * np.sqrt(scatter + LAGS * LAG_SCATTER)) / np.sqrt(freedom)
+    return np.where(clear & (count > 1) & (total > 0), np.maximum(index, 1.0), 1.0)
 
 
 def evidence(streams: Streams, design: Design, *, harm: bool, widening: Array | float) -> Array:

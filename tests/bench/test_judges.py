@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,8 +79,8 @@ def judged_by_the_code(made: Streams, run: int, design: Design, history: np.ndar
     return NEVER
 
 
-def row(table: list[str], name: str, made: Streams, design: Design, history: np.ndarray | None = None) -> float:
-    """One line of the table; the percent of runs that ours rolls back."""
+def row(table: list[str], name: str, made: Streams, design: Design, history: np.ndarray | None = None) -> tuple[float, float]:
+    """One line of the table; the percent of runs that ours rolls back, and clears."""
     harm, clear = streams.ours(made, design, history=history)
     plain, _ = streams.ours(made, design, widened=False, history=history)
     for run in range(CHECKED):
@@ -99,7 +98,7 @@ def row(table: list[str], name: str, made: Streams, design: Design, history: np.
         f"{100.0 * (~stopped & ~cleared).mean():.1f}",
     ]
     table.append(f"| {name} | {made.requests} / {made.baseline_requests}; {made.canary.shape[1]} | {' | '.join(shares)} |")
-    return float(alarmed)
+    return float(alarmed), float(100.0 * cleared.mean())
 
 
 def rates(baseline: float, canary: float) -> str:
@@ -109,7 +108,7 @@ def rates(baseline: float, canary: float) -> str:
 @pytest.mark.parametrize(("rate", "traffic"), GOOD)
 def test_a_release_as_good_as_the_baseline_is_hardly_ever_rolled_back(bench: Bench, table: list[str], rate: float, traffic: tuple[int, int]) -> None:
     made = streams.independent(np.random.default_rng(1), RUNS, 60, traffic, (rate, rate))
-    alarmed = row(table, rates(rate, rate), made, design_for(rate))
+    alarmed, _cleared = row(table, rates(rate, rate), made, design_for(rate))
     bench.add(f"judges: false alarms at {100 * rate:g} %, {traffic[0]}/{traffic[1]} a minute", [alarmed], "%", FALSE_ALARMS)
 
 
@@ -118,27 +117,28 @@ def test_a_worse_release_is_rolled_back(
     bench: Bench, table: list[str], baseline: float, canary: float, traffic: tuple[int, int], minutes: int, missed: float | None
 ) -> None:
     made = streams.independent(np.random.default_rng(2), RUNS, minutes, traffic, (baseline, canary))
-    alarmed = row(table, rates(baseline, canary), made, design_for(baseline, canary))
+    alarmed, cleared = row(table, rates(baseline, canary), made, design_for(baseline, canary))
+    bench.add(f"judges: wrongly cleared {rates(baseline, canary)}, {traffic[0]}/{traffic[1]} a minute, {minutes} min", [cleared], "%", FALSE_ALARMS)
     bench.add(f"judges: missed {rates(baseline, canary)}, {traffic[0]}/{traffic[1]} a minute, {minutes} min", [100.0 - alarmed], "%", missed)
 
 
 @pytest.mark.parametrize(("rate", "traffic", "clump"), CLUMPS)
 def test_errors_that_come_in_clumps_are_no_false_alarms(bench: Bench, table: list[str], rate: float, traffic: tuple[int, int], clump: int) -> None:
     made = streams.clumped(np.random.default_rng(3), RUNS, 60, traffic, (rate, rate), clump)
-    alarmed = row(table, f"{rates(rate, rate)}, {clump} at once", made, design_for(rate))
+    alarmed, _cleared = row(table, f"{rates(rate, rate)}, {clump} at once", made, design_for(rate))
     bench.add(f"judges: false alarms at {100 * rate:g} %, {traffic[0]}/{traffic[1]} a minute, {clump} at once", [alarmed], "%", FALSE_ALARMS)
 
 
 @pytest.mark.parametrize("traffic", [SMALL, LARGE])
 def test_neither_are_errors_of_which_half_come_alone(bench: Bench, table: list[str], traffic: tuple[int, int]) -> None:
     made = streams.clumped(np.random.default_rng(4), RUNS, 60, traffic, (0.01, 0.01), 50, singles=0.5)
-    alarmed = row(table, f"{rates(0.01, 0.01)}, half of them 50 at once", made, design_for(0.01))
+    alarmed, _cleared = row(table, f"{rates(0.01, 0.01)}, half of them 50 at once", made, design_for(0.01))
     bench.add(f"judges: false alarms at 1 %, {traffic[0]}/{traffic[1]} a minute, half of them 50 at once", [alarmed], "%", FALSE_ALARMS)
 
 
 def test_harm_is_seen_through_clumps(bench: Bench, table: list[str]) -> None:
     made = streams.clumped(np.random.default_rng(5), RUNS, 60, LARGE, (0.001, 0.02), 10)
-    alarmed = row(table, f"{rates(0.001, 0.02)}, 10 at once", made, design_for(0.001))
+    alarmed, _cleared = row(table, f"{rates(0.001, 0.02)}, 10 at once", made, design_for(0.001))
     bench.add("judges: missed 0.1 -> 2 %, 200/1800 a minute, 10 at once", [100.0 - alarmed], "%", MISSED)
 
 
@@ -146,7 +146,7 @@ def test_harm_is_seen_through_clumps(bench: Bench, table: list[str]) -> None:
 def test_what_comes_in_rare_clumps_is_easily_missed(bench: Bench, table: list[str], traffic: tuple[int, int]) -> None:
     """No bound: a canary that had no clump yet looks like a good one, to every judge."""
     made = streams.clumped(np.random.default_rng(11), RUNS, 60, traffic, (0.001, 0.01), 50)
-    alarmed = row(table, f"{rates(0.001, 0.01)}, 50 at once", made, design_for(0.001))
+    alarmed, _cleared = row(table, f"{rates(0.001, 0.01)}, 50 at once", made, design_for(0.001))
     history = streams.clumped(np.random.default_rng(12), RUNS, 480, traffic, (0.001, 0.001), 50).baseline
     row(table, f"{rates(0.001, 0.01)}, 50 at once, 8 hours of the baseline known", made, design_for(0.001), history)
     bench.add(f"judges: missed 0.1 -> 1 %, {traffic[0]}/{traffic[1]} a minute, 50 at once", [100.0 - alarmed], "%", None)
@@ -180,8 +180,8 @@ def latency_runs(factor: float, runs: int, minutes: int = 60) -> list[tuple[int,
         state, harm, safety = latencies.Latencies(), NEVER, NEVER
         for minute in range(1, minutes + 1):
             state = latencies.add(state, latencies.Shift(), (factor * rng.lognormal(0, 0.5, 20)).tolist(), rng.lognormal(0, 0.5, 180).tolist())
-            harm = min(harm, minute if state.harm >= math.log(100) else NEVER)
-            safety = min(safety, minute if state.safety >= math.log(100) else NEVER)
+            harm = min(harm, minute if latencies.shown(state.harm, latencies.Shift()) else NEVER)
+            safety = min(safety, minute if latencies.shown(state.safety, latencies.Shift()) else NEVER)
             if harm < NEVER:
                 break
         found.append((harm, safety))

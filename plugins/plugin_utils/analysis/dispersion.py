@@ -6,8 +6,8 @@
 Independent errors make Poisson counts: their variance is their mean, and the index of dispersion (variance over mean) is 1. When one failure makes 50
 errors it is 50, and 50 errors say no more than one. The index is Pearson's chi-square over its degrees of freedom (McCullagh and Nelder, Generalized Linear
 Models, 1989, section 4.5), with the covariance of neighbouring intervals added (Newey and West 1987), so that a failure that lasts over three intervals is
-one clump, too. It is used only where it lies clearly above 1: more than 2.33 standard errors, where sqrt((2 + 1/mean) / intervals) is the standard error
-for Poisson counts.
+one clump, too. It is used only where it, or the index without neighbours, lies clearly above 1: more than 2.33 standard errors, where sqrt((2 + 1/mean) /
+intervals) is the standard error for Poisson counts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import Any
 LAGS = 2
 """A clump may spread over this many intervals more than the one it began in."""
 CLEARLY = 2.33
+LAG_BIAS, LAG_SCATTER = 0.8, 1.36
+"""Mean and variance of max(0, 2 N), N normal: what a neighbour's covariance adds by chance, times the root of the intervals and times the intervals."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,11 @@ def dispersion(stream: Stream) -> float:
     if stream.intervals < 2 or stream.errors <= 0:
         return 1.0
     rate, freedom = stream.rate, stream.intervals - 1
-    index = (stream.squares / rate - stream.errors) / freedom
+    alone = (stream.squares / rate - stream.errors) / freedom
+    index = alone
     for cross, mixed, root in stream.products:
         index += max(0.0, 2.0 * (cross - rate * mixed + rate * rate * root) / rate / freedom)
-    doubt = math.sqrt((2.0 + stream.intervals / stream.errors) / freedom)
-    return max(1.0, index) if index - 1.0 > CLEARLY * doubt else 1.0
+    scatter = 2.0 + stream.intervals / stream.errors
+    clear = alone - 1.0 > CLEARLY * math.sqrt(scatter / freedom)
+    clear |= index - 1.0 > (LAGS * LAG_BIAS + CLEARLY * math.sqrt(scatter + LAGS * LAG_SCATTER)) / math.sqrt(freedom)
+    return max(1.0, index) if clear else 1.0

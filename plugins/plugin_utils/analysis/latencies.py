@@ -65,6 +65,11 @@ def latencies_from(stored: Mapping[str, Any]) -> Latencies:
     return Latencies(**stored)
 
 
+def shown(total: float, shift: Shift) -> bool:
+    """Whether a sum of log e reaches 1/alpha; three intervals that were cut do, whatever rounding makes of thirds."""
+    return total >= -math.log(shift.alpha) * (1.0 - 1e-12)
+
+
 def evidence(p: float) -> float:
     """The e-value of a p-value."""
     p = max(p, SMALLEST)

@@ -150,7 +150,7 @@ def _design(option: str, given: Mapping[str, Any]) -> Design:
     if minimal.of(expected) >= detect:
         why = f"allows up to {percent(minimal.of(expected))}, and {percent(detect)} must not stay unseen"
         raise refuse(f"{option}.minimal_effect", given.get("minimal_effect"), why, "Lower it, or raise detect")
-    tolerated = _margin(f"{option}.tolerance", given.get("tolerance"), Margin(1.0, detect - expected), shares=True)
+    tolerated = _margin(f"{option}.tolerance", given.get("tolerance"), Margin(1.0, round(detect - expected, 12)), shares=True)
     if tolerated.of(expected) <= expected:
         raise refuse(f"{option}.tolerance", given.get("tolerance"), "tolerates nothing, so no release could ever be cleared", 'Give e.g. {difference: "0.5 %"}')
     if tolerated.of(expected) > detect * (1.0 + 1e-9):

@@ -226,9 +226,9 @@ def _judged_ranks(metric: Metric, shift: latencies.Shift, watch: Watch, seen: Sa
     needed, sure = 1.0 / shift.alpha, f"{percent(1.0 - shift.alpha)} sure"
     harm, safety = (math.exp(min(value, 700.0)) for value in (state.harm, state.safety))
     pairs = f"the canary's value is the larger one in {percent(state.superiority, 0)} of all pairs"
-    if harm >= needed:
+    if latencies.shown(state.harm, shift):
         return _failed(metric, watch, f"{metric.name}: {pairs}: it lies above {_ranks_line(shift.minimal)} ({sure}; evidence {factor(harm)} of {needed:g})")
-    if safety >= needed or watch.cleared:
+    if latencies.shown(state.safety, shift) or watch.cleared:
         return replace(watch, cleared=True, verdict=PROMOTE, line=f"{metric.name}: {pairs}: it lies below {_ranks_line(shift.tolerated)} ({sure})")
     return replace(watch, verdict=NOT_YET, line=f"{metric.name}: {pairs}: evidence of harm {factor(harm)}, of safety {factor(safety)}, {needed:g} needed")
 
