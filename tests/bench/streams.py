@@ -115,6 +115,11 @@ def fisher(streams: Streams, runs: int, alpha: float = 0.01) -> Array:
     return (p < alpha) & (errors / requests > 1.2 * others / baseline_requests)
 
 
+def limit(streams: Streams, success: float = 0.99, minutes: int = 3) -> Array:
+    """Runs in which the canary's rate of success was below a fixed limit in more than so many minutes."""
+    return (1.0 - streams.canary / streams.requests < success).sum(1) > minutes
+
+
 def hypergeometric_tail(least: Array, every: Array, marked: Array, drawn: Array) -> Array:
     """The chance of ``least`` or more marked ones among the drawn: as scipy's hypergeom.sf(least - 1, ...), which takes minutes for a table of ours."""
     term = np.exp(log_choose(marked, least) + log_choose(every - marked, drawn - least) - log_choose(every, drawn))

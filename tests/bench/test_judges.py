@@ -31,9 +31,9 @@ FALSE_ALARMS, MISSED = 1.0, 10.0
 SMALL, EQUAL, LARGE, LARGE_EQUAL = (20, 180), (20, 20), (200, 1800), (200, 200)
 TABLE = Path(__file__).resolve().parents[2] / "build" / "judges.md"
 HEAD = (
-    "| error rate, baseline -> canary | requests/min, canary / baseline; minutes | Fisher, once | Fisher, each minute | e-process, not widened "
+    "| error rate, baseline -> canary | requests/min, canary / baseline; minutes | limit 99 % | Fisher, once | Fisher, each minute | e-process, not widened "
     "| **ours: rolled back** | median minutes | ours: cleared | ours: pauses |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "|---|---|---|---|---|---|---|---|---|---|",
 )
 GOOD = [(0.0001, SMALL), (0.001, SMALL), (0.005, SMALL), (0.02, SMALL), (0.1, SMALL), (0.3, SMALL), (0.02, EQUAL), (0.001, LARGE), (0.02, LARGE)]
 BAD = [
@@ -90,7 +90,7 @@ def row(table: list[str], name: str, made: Streams, design: Design, history: np.
     cleared = (clear < NEVER) & (clear < harm)
     alarmed = 100.0 * (harm < NEVER).mean()  # also those that had been cleared before
     minutes = f"{np.median(harm[stopped]):.0f}" if stopped.mean() > 0.01 else ""
-    others = [100.0 * looks[:, -1].mean(), 100.0 * looks.any(1).mean(), 100.0 * (plain < NEVER).mean()]
+    others = [100.0 * streams.limit(made).mean(), 100.0 * looks[:, -1].mean(), 100.0 * looks.any(1).mean(), 100.0 * (plain < NEVER).mean()]
     shares = [f"{share:.1f}" for share in others] + [
         f"**{alarmed:.1f}**",
         minutes,

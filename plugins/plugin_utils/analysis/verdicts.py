@@ -183,7 +183,7 @@ def _idle(metric: Metric, watch: Watch, side: str) -> Watch:
 
 
 def _of(side: str, errors: float, requests: float) -> str:
-    return f"{side} {errors:g} errors of {requests:g} ({percent(errors / requests if requests else 0.0)})"
+    return f"{side} {errors:g} error{'s' if errors != 1 else ''} of {requests:g} ({percent(errors / requests if requests else 0.0)})"
 
 
 def _line_of(margin: counts.Margin) -> str:
