@@ -79,6 +79,8 @@ class Watch:
     idle_in_row: int = 0
     cleared: bool = False
     """Safety was shown at this look or before."""
+    failed: bool = False
+    """More failures than are allowed: this is final, later looks change nothing."""
     verdict: str = NOT_YET
     line: str = "not looked at yet"
 
@@ -94,6 +96,8 @@ def watch_from(stored: Mapping[str, Any]) -> Watch:
 
 def resumed(watch: Watch) -> Watch:
     """``watch`` after a person let the canary go on: what is counted in a row begins anew, evidence and failures stay."""
+    if watch.failed:
+        return watch
     return replace(watch, errors_in_row=0, inconclusive_in_row=0, idle_in_row=0, verdict=NOT_YET, line="goes on after a pause")
 
 
@@ -111,6 +115,8 @@ def _all_numbers(seen: Counted | Sampled | Measured) -> bool:
 def look(metric: Metric, watch: Watch, seen: Observation, *, last: bool = False) -> Watch:
     """``watch`` after one look more; ``last``: the watch ends with it."""
     watch = replace(watch, looks=watch.looks + 1)
+    if watch.failed:
+        return watch
     if not isinstance(seen, (NoData, NoAnswer)) and not _all_numbers(seen):
         seen = NoData("the source answered what is no finite number")
     if isinstance(seen, NoAnswer):
@@ -170,7 +176,7 @@ def _judged(metric: Metric, watch: Watch, seen: Observation) -> Watch:
 def _failed(metric: Metric, watch: Watch, line: str) -> Watch:
     failures = watch.failures + 1
     if failures > metric.failure_limit:
-        return replace(watch, failures=failures, verdict=ROLL_BACK, line=line)
+        return replace(watch, failures=failures, failed=True, verdict=ROLL_BACK, line=line)
     return replace(watch, failures=failures, verdict=NOT_YET, line=f"{line}; failure {failures}, {metric.failure_limit} allowed")
 
 

@@ -157,10 +157,19 @@ def test_a_side_without_requests_pauses_after_a_while(metric, idle):
 def test_a_limit_that_is_broken_rolls_back_at_once_unless_failures_are_allowed():
     assert look(QUEUE, Watch(), Measured(101.0)).verdict == ROLL_BACK
     lenient = replace(QUEUE, failure_limit=1)
-    watch = after(lenient, [Measured(101.0), Measured(3.0)])
+    once = look(lenient, Watch(), Measured(101.0))
+    assert (once.verdict, once.line) == (NOT_YET, "queue: 101 is above the ceiling 100; failure 1, 1 allowed")
+    watch = look(lenient, once, Measured(3.0))
     assert watch.verdict == NOT_YET
     assert look(lenient, watch, Measured(102.0)).verdict == ROLL_BACK
     assert look(lenient, watch, Measured(5.0), last=True).verdict == PROMOTE
+
+
+@pytest.mark.parametrize("later", [Measured(3.0), NoData(), NoAnswer("down")])
+def test_what_has_failed_too_often_stays_failed_whatever_comes_later(later):
+    failed = look(QUEUE, Watch(), Measured(101.0))
+    for watch in (look(QUEUE, failed, later), look(QUEUE, failed, later, last=True), look(QUEUE, resumed(failed), later)):
+        assert (watch.verdict, watch.line) == (ROLL_BACK, failed.line)
 
 
 def test_a_limit_that_is_kept_to_the_end_promotes():
@@ -202,7 +211,7 @@ def test_whatever_is_seen_a_watch_goes_on_in_another_process_and_nothing_passes_
         watch = look(metric, watch, seen, last=end)
         stored = watch_from(json.loads(json.dumps(look(metric, stored, seen, last=end).to_dict())))
         if isinstance(seen, (NoData, NoAnswer)):
-            assert watch.verdict in (NOT_YET, INCONCLUSIVE)
+            assert watch.verdict in (NOT_YET, INCONCLUSIVE) or watch.failed
     assert stored == watch
     if last and observations:
         assert watch.verdict != NOT_YET or watch.failures
