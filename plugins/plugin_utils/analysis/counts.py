@@ -85,7 +85,7 @@ class Design:
         return (*(claim.ratio * factor if harm else claim.ratio / factor for factor in FACTORS), aim)
 
 
-WEIGHTS = (*(0.5 / len(FACTORS) for _ in FACTORS), 0.5)
+WEIGHTS = (*(0.5 / len(FACTORS) for _factor in FACTORS), 0.5)
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _bound(evidence: Evidence, goal: float, widening: float, low: float, high: f
     """The difference between ``low`` and ``high`` at which the evidence is just ``goal``; None when it is not reached in between."""
     if evidence.value(high if rising else low, widening) < goal:
         return None
-    for _ in range(50):
+    for _step in range(50):
         middle = (low + high) / 2.0
         if (evidence.value(middle, widening) >= goal) == rising:
             high = middle

@@ -90,7 +90,7 @@ def _untied(size: int, other_size: int) -> tuple[int, ...]:
 
 def _tied(size: int, groups: Sequence[int]) -> dict[int, int]:
     """How many splits have which doubled sum of midranks in the first sample."""
-    ways: list[dict[int, int]] = [{0: 1}] + [{} for _ in range(size)]
+    ways: list[dict[int, int]] = [{0: 1}] + [{} for _taken in range(size)]
     start = 0
     for group in groups:
         doubled = 2 * start + group + 1
