@@ -157,6 +157,8 @@ def _nginx(folder: Path, servers: Mapping[str, int]) -> RunningBalancer:
     (folder / "servers.conf").write_text("".join(f"server 127.0.0.1:{number}; # {name}\n" for name, number in servers.items()), encoding="utf-8")
     command = [find("nginx") or "nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
     run(command)
+    # It takes connections before its master, which is another process by then, has written down its number.
+    _until(lambda: pid_file.exists() and bool(pid_file.read_text(encoding="ascii").strip()), "nginx's pid file")
     options = {
         "driver": "nginx",
         "nginx": {
