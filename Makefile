@@ -6,8 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# Twice as many as processors: some tests wait for what they have started.
-WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+# More than processors, for some tests wait for what they have started; each worker has to find all tests first.
+WORKERS ?= $(shell echo $$((3 * $$(nproc) / 2)))
 
 .PHONY: help
 help:  ## list what can be made

@@ -22,13 +22,14 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(url: str, tmp_path: Path) -> Iterator[Store]:
     """A migrated SQLite store."""
     # Not at the top: pytest reads this file before Ansible's loader for collections is in place.
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+    from tests.unit.plugins.plugin_utils.store.builders import empty_store
 
+    empty_store(tmp_path / "state" / "store.db")
     with Store.connect(url) as connected:
-        connected.migrate()
         yield connected
 
 

@@ -20,15 +20,15 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries i
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store, tables
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.chain import GENESIS, chained
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store.types import format_time
-from tests.unit.plugins.plugin_utils.store.builders import Run
+from tests.unit.plugins.plugin_utils.store.builders import Run, empty_store
 from tests.unit.plugins.plugin_utils.store.tampering import drop_guards, execute, rows
 from tests.unit.plugins.plugin_utils.test_audit_keys import keep, private_pem, public_pem
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
+    empty_store(tmp_path / "store.db")
     with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
         Run(connected).done()
         yield connected
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +12,6 @@ import pytest
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
-        yield connected
 
 
 def told(store: Store, verb: str, **changes: Any) -> dict[str, Any]:

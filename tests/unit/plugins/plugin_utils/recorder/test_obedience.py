@@ -21,7 +21,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening i
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.verbs import VerbRequest, operate
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
-from tests.unit.plugins.plugin_utils.store.builders import Run
+from tests.unit.plugins.plugin_utils.store.builders import Run, empty_store
 
 HOSTS = ["web1", "web2", "web3"]
 PLAN: dict[str, Any] = {"hosts": HOSTS, "batches": [1, 1, 1], "groups": [["web1"], ["web2"], ["web3"]]}
@@ -88,15 +88,15 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
+    empty_store(tmp_path / "store.db")
     with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
         yield Running(connected)
 
 
 @pytest.fixture
 def baking(tmp_path: Path) -> Iterator[Running]:
+    empty_store(tmp_path / "store.db")
     with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
         yield Running(connected, bake=60.0)
 
 

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,13 +34,6 @@ REQUEST: dict[str, Any] = {
 PLAN = {"version": "2.0", "hosts": ["web1", "web2"], "batches": [1, 1], "groups": [["web1"], ["web2"]], "max_failed": 0}
 RELEASE = {"version": "2.0", "current": "1.0", "current_digest": "sha256:1", "digest": "sha256:2"}
 STAGED = {"stage": {"changed": True, "outcome": "ok", "release": RELEASE, "error": None, "options": {"path": "p"}}}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
-        yield connected
 
 
 def looked(**changes: Any) -> OpenDeployment:

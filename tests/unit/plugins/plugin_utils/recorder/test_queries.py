@@ -5,22 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.queries import answer_query
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 from tests.unit.plugins.plugin_utils.store.builders import Run
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
-        yield connected
 
 
 @pytest.mark.parametrize("query", ["history", "plans"])

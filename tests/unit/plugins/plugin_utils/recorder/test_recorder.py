@@ -27,6 +27,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.feeder im
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import SOCKET_VARIABLE, call
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.spool import read_lines
 from tests.conftest import TREE
+from tests.unit.plugins.plugin_utils.store.builders import empty_store
 
 OPEN = {
     "fraise": "shop_api",
@@ -45,6 +46,9 @@ OPEN = {
 
 
 def settings(folder: Path, **changes: object) -> dict[str, object]:
+    """What the callback tells a recorder: a store in ``folder``, which is there already unless ``changes`` name another."""
+    if "store_url" not in changes:
+        empty_store(folder / "store.db")
     return {
         "store_url": f"sqlite:///{folder}/store.db",
         "spool": str(folder / "spool"),

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,6 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 from tests.unit.plugins.plugin_utils.store.builders import Run
 
 HOSTS = ["web1", "web2", "web3"]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
-        yield connected
 
 
 def asked(kind: str = "deploy", **more: Any) -> dict[str, Any]:

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,13 +51,6 @@ def test_nothing_before_the_first():
 def test_a_version_that_does_not_fit_is_passed_over():
     assert earlier_good(successes("1.0", "1.1", "1.2"), lambda row: row["version"] != "1.1") == "1.0"
     assert earlier_good(successes("1.0", "1.1"), lambda row: False) is None
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.connect(f"sqlite:///{tmp_path}/store.db") as connected:
-        connected.migrate()
-        yield connected
 
 
 def deployed(store: Store, version: str, status: str = "success", missed: str = "", digest: str = "", **changes: Any) -> Run:
@@ -141,12 +132,10 @@ def test_nothing_fits_is_said_with_the_remedy(store: Store):
     assert "-e version=" in caught.value.hint
 
 
-def test_a_rollback_to_what_never_was_there_is_refused_and_named(tmp_path) -> None:
-    with Store.connect(f"sqlite:///{tmp_path}/store.db") as store:
-        store.migrate()
-        Run(store, version="1.0.0").done()
-        Run(store, version="2.0.0").done("rolled_back", error={"code": "HEALTH_CHECK_FAILED", "message": "500"})
-        require_known(store, "shop_api", "production", "1.0.0")
-        for version in ("2.0.0", "0.0.1"):
-            with pytest.raises(ValidationError, match=f"{version} was never deployed with success to shop_api in production"):
-                require_known(store, "shop_api", "production", version)
+def test_a_rollback_to_what_never_was_there_is_refused_and_named(store: Store) -> None:
+    Run(store, version="1.0.0").done()
+    Run(store, version="2.0.0").done("rolled_back", error={"code": "HEALTH_CHECK_FAILED", "message": "500"})
+    require_known(store, "shop_api", "production", "1.0.0")
+    for version in ("2.0.0", "0.0.1"):
+        with pytest.raises(ValidationError, match=f"{version} was never deployed with success to shop_api in production"):
+            require_known(store, "shop_api", "production", version)

@@ -6,12 +6,33 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import tempfile
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Opened, OpenRequest, Store
+
+
+@functools.cache
+def _newest_schema() -> bytes:
+    """A SQLite file with the newest schema and no rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Store.connect(f"sqlite:///{folder}/store.db") as connected:
+            connected.migrate()
+        return (Path(folder) / "store.db").read_bytes()
+
+
+def empty_store(path: Path) -> None:
+    """Put a store with the newest schema and no rows at ``path``, unless there is one: migrating it there takes ten times as long."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(_newest_schema())
+
 
 HEALTHY = {
     "status": "healthy",

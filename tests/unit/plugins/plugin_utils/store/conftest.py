@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,25 +21,13 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/state/store.db"
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the newest schema and no rows, made once and copied for each test."""
+@pytest.fixture
+def store(url: str, tmp_path: Path) -> Iterator[Store]:
+    """A SQLite store with the newest schema."""
     # Not at the top: pytest reads this file before Ansible's loader for collections is in place.
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
+    from tests.unit.plugins.plugin_utils.store.builders import empty_store
 
-    path = tmp_path_factory.mktemp("migrated") / "store.db"
-    with Store.connect(f"sqlite:///{path}") as connected:
-        connected.migrate()
-    return path
-
-
-@pytest.fixture
-def store(url: str, tmp_path: Path, migrated_file: Path) -> Iterator[Store]:
-    """A SQLite store with the newest schema."""
-    from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
-
-    path = tmp_path / "state" / "store.db"
-    path.parent.mkdir(mode=0o700)
-    shutil.copy(migrated_file, path)
+    empty_store(tmp_path / "state" / "store.db")
     with Store.connect(url) as connected:
         yield connected
