@@ -35,7 +35,7 @@ VARIABLES: dict[str, dict[str, str]] = {
 """Action to option to the variable that our playbooks read it from, where that has another name."""
 CHECKS = {"bool": check_type_bool, "dict": check_type_dict, "float": check_type_float, "int": check_type_int}
 MEANT = {"bool": "true or false", "dict": "a mapping", "float": "a number", "int": "a whole number"}
-EXAMPLES = {"bool": "true", "dict": "'{...}'", "float": "3600", "int": "20"}
+SHOWN = {"bool": "true", "dict": "'{...}'", "float": "3600", "int": "20"}
 SPECIAL = {"catchup": ("new, the only value that there is", "new")}
 """Variables of which the playbook makes something else: what they mean, and an example."""
 LONGEST_SHOWN = 80
@@ -56,7 +56,7 @@ def require_fitting(action: str, spec: Mapping[str, Mapping[str, Any]], given: M
             raise ValidationError(f"{name}: there is no {shown!r}", hint=f"One of: {', '.join(sorted(choices))}", context=context)
         kind = str(rule.get("type"))
         if kind in CHECKS and not _fits(kind, value):
-            meant, example = SPECIAL.get(name, (MEANT[kind], rule.get("default") or EXAMPLES[kind]))
+            meant, example = SPECIAL.get(name, (MEANT[kind], rule.get("default") or SHOWN[kind]))
             raise ValidationError(f"{name}: {shown!r} is not {meant}", hint=f"Write -e {name}={example}, for example", context=context)
 
 

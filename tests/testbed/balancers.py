@@ -169,7 +169,11 @@ def _nginx(folder: Path, servers: Mapping[str, int]) -> RunningBalancer:
             "access_log": f"{folder}/access.log",
         },
     }
-    return RunningBalancer("nginx", folder, port, options, lambda: run([*command, "-s", "reload"]) and None, pid_file)
+
+    def reload() -> None:
+        run([*command, "-s", "reload"])
+
+    return RunningBalancer("nginx", folder, port, options, reload, pid_file)
 
 
 def _workers(parent: int) -> set[str]:
