@@ -27,6 +27,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import Fra
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.debt_lines import nothing_owed_line, owed_lines
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.hostcall import program
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.known_variables import misspelt
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.naming import named
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import check_prefix
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import STAGED_ONLY
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import GOOD_END
@@ -183,7 +184,7 @@ class DeploymentAction(FraisierAction):
                 raise to_error(answer["drift"])
             if failed:
                 raise DeploymentError(
-                    f"The check found hosts that cannot be deployed to: {', '.join(failed)}", hint="See their messages above", result={**told, "hosts": hosts}
+                    f"The check found hosts that cannot be deployed to: {named(failed)}", hint="See their messages above", result={**told, "hosts": hosts}
                 )
         else:
             self._judge(answer, {**told, "hosts": hosts})

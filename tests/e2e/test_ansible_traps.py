@@ -213,7 +213,7 @@ def test_o9_a_fleet_that_cannot_be_reached_at_all_is_told_and_recorded(hosts: Tr
     ended = hosts.deploy(away_always=NAMES)
     assert ended.run.code == 2
     assert ended.record["status"] == "failed"
-    assert ended.record["status_reason"] == "6 of 6 hosts failed (web1, web2, web3, web4, web5, ...), allowed: 0"
+    assert ended.record["status_reason"] == "6 of 6 hosts failed (web1, web2, web3, web4, web5 and 1 more), allowed: 0"
     assert ended.states == ["unreachable"] * 6
     assert ended.after == ended.before
 

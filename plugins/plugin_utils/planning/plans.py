@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import PlanDriftedError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.names import is_secret_name
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.naming import named
 
 if TYPE_CHECKING:
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.observability.redaction import Redactor
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 SHORTEST_PREFIX = 12
 NAMED_DIFFERENCES = 8
-NAMED_HOSTS = 5
 DIGEST_LETTERS = 32
 _PREFIX = re.compile(rf"[0-9a-f]{{{SHORTEST_PREFIX},64}}")
 _LONG_DIGEST = re.compile(r"\b(sha256:|git:|digest )([0-9a-f]{12})[0-9a-f]+")
@@ -230,8 +230,8 @@ def _lines(differences: Sequence[Difference]) -> list[str]:
     alike: dict[Difference, list[str]] = {}
     for difference in differences:
         alike.setdefault(replace(difference, host=None), []).append(difference.host or "")
-    named = [replace(one, host=", ".join(hosts[:NAMED_HOSTS]) + (", ..." if len(hosts) > NAMED_HOSTS else "")) for one, hosts in alike.items()]
-    return [_LONG_DIGEST.sub(r"\1\2", str(one)) for one in named]
+    told = [replace(one, host=named(hosts)) for one, hosts in alike.items()]
+    return [_LONG_DIGEST.sub(r"\1\2", str(one)) for one in told]
 
 
 def _text(value: Any) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.naming import NAMED_AT_LENGTH, named
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.traffic import TRAFFIC_STEPS, traffic_failed
 
 BAD = ("failed", "reverted", "unreachable")
-NAMED_HOSTS = 5
 STAGED_ONLY = "prepared only"
 """How the reason begins of a run that was to go no further, as with --tags prepare: nobody aborted it."""
 MAY_SERVE_NEW = ("active", "failed", "unreachable")
@@ -164,10 +164,9 @@ class Progress:
         failed = self.failed_hosts()
         stranded = [entry.name for entry in self.hosts.values() if (entry.error or {}).get("code") == "ROLLBACK_FAILED"]
         if not self.halted and stranded:
-            self.halted = f"neither the new nor the old version is healthy on {', '.join(stranded[:NAMED_HOSTS])}"
+            self.halted = f"neither the new nor the old version is healthy on {named(stranded)}"
         if not self.halted and len(failed) > self.max_failed:
-            named = ", ".join(failed[:NAMED_HOSTS]) + (", ..." if len(failed) > NAMED_HOSTS else "")
-            self.halted = f"{len(failed)} of {len(self.hosts)} hosts failed ({named}), allowed: {self.max_failed}"
+            self.halted = f"{len(failed)} of {len(self.hosts)} hosts failed ({named(failed)}), allowed: {self.max_failed}"
         return Decision(go=not self.halted, reason=self.halted, failed=failed)
 
     def to_undo(self) -> dict[str, str | None]:
@@ -220,7 +219,7 @@ class Progress:
         if not decision.go:
             left = [entry.name for entry in self.hosts.values() if self._not_back(entry)]
             if left:
-                return "rollback_failed", f"{decision.reason}; not proved to be back: {', '.join(left)}"
+                return "rollback_failed", f"{decision.reason}; not proved to be back: {named(left, NAMED_AT_LENGTH)}"
             turned = self.undoing or any(state in ("undone", "reverted") for state in states)
             if self.aborted:
                 return "aborted", f"{decision.reason}; {self._left_so() if self.leaves else 'undone' if turned else 'no host had changed'}"
@@ -228,25 +227,25 @@ class Progress:
         undone = [entry.name for entry in self.hosts.values() if entry.state in ("undone", "undo_failed")]
         if undone:
             worst = "rollback_failed" if any(self.hosts[name].state == "undo_failed" for name in undone) else "rolled_back"
-            return worst, f"reverted without a halt: {', '.join(undone)}"
+            return worst, f"reverted without a halt: {named(undone)}"
         if not self.shift_began and "staged" in states:
             return "aborted", f"{STAGED_ONLY}: no batch was shifted in this run"
         if not self.shift_began and "pending" in states:
             return "aborted", "nothing was done: no host was staged or shifted in this run (are --tags and --skip-tags spelt right?)"
         waiting = [entry.name for entry in self.hosts.values() if entry.state in ("pending", "staged")]
         if waiting:
-            return "aborted", f"not every host was shifted in this run: {', '.join(waiting)}"
+            return "aborted", f"not every host was shifted in this run: {named(waiting)}"
         if "active" not in states:
             behind = [entry.name for entry in self.hosts.values() if entry.state in BAD]
-            return ("rolled_back" if "reverted" in states else "failed"), f"no host reached {self.version}: {', '.join(behind)}"
+            return ("rolled_back" if "reverted" in states else "failed"), f"no host reached {self.version}: {named(behind)}"
         return "success", self._within_budget(decision.failed)
 
     def _within_budget(self, failed: list[str]) -> str:
         """What a success leaves behind, in words; empty when every host reached the version."""
-        told = [f"within budget, but failed: {', '.join(failed)}"] if failed else []
+        told = [f"within budget, but failed: {named(failed)}"] if failed else []
         away = self.left_out()
         if away:
-            told.append(f"left out as unreachable: {', '.join(away)}")
+            told.append(f"left out as unreachable: {named(away, NAMED_AT_LENGTH)}")
         return "; ".join(told)
 
     def _left_so(self) -> str:

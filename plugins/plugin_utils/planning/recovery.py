@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import NAMED_HOSTS, Progress
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.naming import named
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 
 FINISH, UNDO = "finish", "undo"
 GOOD_END = {FINISH: "success", UNDO: "rolled_back"}
@@ -124,7 +125,7 @@ def decide(
         return Recovery(UNDO, "no host had been changed, so nothing has to go back", touched)
     doubt = f"it had been halted ({halted})" if halted else _doubt(version, touched, facts)
     if not doubt:
-        return Recovery(FINISH, f"every host that was changed ({_named(touched)}) is well on {version}, and every other one has it at hand", touched)
+        return Recovery(FINISH, f"every host that was changed ({named(touched)}) is well on {version}, and every other one has it at hand", touched)
     if not stuck:
         return Recovery(UNDO, f"{doubt}; {_way_back(touched)}", touched)
     return Recovery(FINISH, f"{doubt}, but going back is not possible: {stuck}", touched)
@@ -147,7 +148,7 @@ def _with_evidence(version: str, recorded: Mapping[str, PastHost], facts: Mappin
 def _cannot_return(touched: Mapping[str, PastHost], facts: Mapping[str, HostFacts]) -> str:
     unknown = [name for name, host in touched.items() if not host.known]
     if unknown:
-        return f"what {_named(unknown)} served before is not known"
+        return f"what {named(unknown)} served before is not known"
     for name, host in touched.items():
         fact = facts.get(name)
         if fact is not None and fact.answered and host.before not in (None, fact.serving, *fact.staged):
@@ -180,13 +181,8 @@ def _way_back(touched: Mapping[str, PastHost]) -> str:
     groups: dict[str, list[str]] = {}
     for name, host in touched.items():
         groups.setdefault(host.before or "nothing", []).append(name)
-    told = [f"{_named(names)} to {version}" for version, names in groups.items()]
+    told = [f"{named(names)} to {version}" for version, names in groups.items()]
     return f"going back: {', '.join(told)}" if told else "no host had been changed"
-
-
-def _named(names: Mapping[str, Any] | Sequence[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:NAMED_HOSTS]) + (f" and {len(listed) - NAMED_HOSTS} more" if len(listed) > NAMED_HOSTS else "")
 
 
 def take_over(progress: Progress, touched: Mapping[str, PastHost], passed: frozenset[str] = frozenset()) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import NotFoundError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.naming import NAMED_AT_LENGTH, named
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
-
-SHOWN_NAMES = 20
 
 
 def require_known_environment(store: Store, fraise: str | None, environment: str | None) -> None:
@@ -34,7 +33,7 @@ def require_known_pair(store: Store, fraise: str | None, environment: str) -> No
 
 def names_of(known: list[str]) -> str:
     """At most a screenful of names, in words."""
-    return (", ".join(known[:SHOWN_NAMES]) + (f" and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else "")) or "none"
+    return named(known, NAMED_AT_LENGTH) or "none"
 
 
 def _unknown(option: str, value: str, what: str, known: list[str]) -> NotFoundError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import DeploymentError, ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.approvals import without_a_plan
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.naming import named
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import (
     check_prefix,
     drifted,
@@ -103,7 +104,7 @@ def make_plan(store: Store, current: OpenDeployment, run: str, write: bool) -> d
     unknown = [host for host, check in checks.items() if check.get("outcome") not in ("ok", "unchanged")]
     if unknown:
         raise DeploymentError(
-            f"No plan can be made: {', '.join(unknown)} cannot be deployed to or did not answer",
+            f"No plan can be made: {named(unknown)} cannot be deployed to or did not answer",
             hint="See their messages above; --limit plans for the other hosts",
             context={"hosts": unknown},
         )

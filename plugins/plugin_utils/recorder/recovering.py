@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.naming import NAMED_AT_LENGTH, named
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import (
     GOOD_END,
@@ -90,7 +91,7 @@ def to_recover(store: Store, request: dict[str, Any], hosts: list[str]) -> tuple
     left_out = _left_out(touched, request, hosts)
     if left_out:
         raise ValidationError(
-            f"{chain[0].identifier} changed hosts that are not in this run: {', '.join(left_out)}",
+            f"{chain[0].identifier} changed hosts that are not in this run: {named(left_out, NAMED_AT_LENGTH)}",
             hint="Recover without --limit, for the fleet must end on one version",
             context={"option": "--limit", "hosts": left_out},
         )
