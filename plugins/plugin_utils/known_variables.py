@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-PREFIXES = ("fraise_", "rolling_")
+PREFIXES = ("fraise_", "rolling_", "traffic_")
 KNOWN = frozenset(
     [
         "fraise_approvals",
@@ -42,6 +42,22 @@ KNOWN = frozenset(
         "rolling_max_failed",
         "rolling_max_unreachable",
         "rolling_pause",
+        "traffic_backend",
+        "traffic_balancers",
+        "traffic_drain_limit",
+        "traffic_driver",
+        "traffic_haproxy",
+        "traffic_hook",
+        "traffic_hook_weights",
+        "traffic_min_available",
+        "traffic_nginx",
+        "traffic_only_ours",
+        "traffic_path",
+        "traffic_ready_timeout",
+        "traffic_server",
+        "traffic_throttle",
+        "traffic_timeout",
+        "traffic_weight",
     ]
 )
 OF_PLAYBOOKS = frozenset(

@@ -36,6 +36,7 @@ def test_known_is_what_the_roles_document_and_the_playbooks_read() -> None:
         ("rolling_batch", "rolling_batches"),
         ("rolling_max_failures", "rolling_max_failed"),
         ("fraise_min_health", "fraise_min_healthy"),
+        ("traffic_balancer", "traffic_balancers"),
     ],
 )
 def test_a_name_that_is_nearly_ours_is_told_with_the_one_that_was_meant(name: str, meant: str) -> None:
