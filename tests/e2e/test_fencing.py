@@ -9,11 +9,14 @@ import getpass
 import json
 import os
 import signal
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.e2e.local_fleet import LocalFleet
 from tests.e2e.observation import answers, children, tree_of, wait_for
@@ -42,6 +45,34 @@ def of_the_controller(pid: int) -> list[int]:
     return found
 
 
+def freeze(shop: LocalFleet, pids: list[int], stopped: list[int]) -> None:
+    """Stop the processes at a moment at which none holds SQLite's lock: a process frozen within a write keeps it until it wakes (docs/faults.md)."""
+    for _ in range(20):
+        for pid in pids:
+            # a worker may have ended since it was seen
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+        if takes_a_writer(shop):
+            return
+        for pid in pids[1:]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)
+    raise AssertionError("SQLite was locked whenever the controller was frozen")
+
+
+def takes_a_writer(shop: LocalFleet) -> bool:
+    """Whether the store's file can be locked for a write now."""
+    with closing(sqlite3.connect(str(make_url(shop.controller.store_url).database), timeout=0.2, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+        return True
+
+
 def is_settled(shop: LocalFleet, host: str, version: str) -> bool:
     """Whether the host serves the version and no activation is under way."""
     return shop.serving()[host] == version and not (shop.folder / "hosts" / host / ".fraisier" / "journal.json").exists()
@@ -53,11 +84,7 @@ def test_a_controller_that_was_frozen_past_its_lease_changes_nothing_when_it_wak
     stopped: list[int] = []
     try:
         wait_for(lambda: is_settled(shop, "web1", "1.1"), 30, "the first batch never shifted")
-        for pid in of_the_controller(frozen.pid) if whole else [frozen.pid]:
-            # a worker may have ended since it was seen
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                stopped.append(pid)
+        freeze(shop, of_the_controller(frozen.pid) if whole else [frozen.pid], stopped)
         newer = shop.controller.deploy("shop_api", "1.2", wait=30)
         assert newer.code == 0, newer.output
         before = tree_of(shop.folder / "hosts")
