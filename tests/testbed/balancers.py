@@ -157,8 +157,8 @@ def _nginx(folder: Path, servers: Mapping[str, int]) -> RunningBalancer:
     (folder / "servers.conf").write_text("".join(f"server 127.0.0.1:{number}; # {name}\n" for name, number in servers.items()), encoding="utf-8")
     command = [find("nginx") or "nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
     run(command)
-    # It takes connections before its master, which is another process by then, has written down its number.
-    _until(lambda: pid_file.exists() and bool(pid_file.read_text(encoding="ascii").strip()), "nginx's pid file")
+    # It takes connections before its master, which is another process by then, has written down its number, and only then it takes the name of a master.
+    _until(lambda: _title_of(pid_file).startswith("nginx: master process"), "nginx's master")
     options = {
         "driver": "nginx",
         "nginx": {
@@ -179,6 +179,14 @@ def _nginx(folder: Path, servers: Mapping[str, int]) -> RunningBalancer:
 def _workers(parent: int) -> set[str]:
     children = Path(f"/proc/{parent}/task/{parent}/children")
     return set(children.read_text(encoding="ascii").split())
+
+
+def _title_of(pid_file: Path) -> str:
+    """The command line of the process whose number the file has; "" while there is none."""
+    try:
+        return Path(f"/proc/{int(pid_file.read_text(encoding='ascii'))}/cmdline").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _answers(port: int) -> bool:
