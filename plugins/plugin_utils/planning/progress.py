@@ -154,7 +154,7 @@ class Progress:
 
     def failed_hosts(self) -> list[str]:
         """Hosts that count against ``max_failed``: unreachable ones, too, unless they are left out."""
-        spared = self.left_out()
+        spared = set(self.left_out())
         return [entry.name for entry in self.hosts.values() if entry.state in BAD and entry.name not in spared]
 
     def may_go(self) -> Decision:
@@ -217,7 +217,7 @@ class Progress:
             return "failed", self.halted or "the lock went to another deployment (LEASE_LOST)"
         decision = self.may_go()
         if not decision.go:
-            left = [entry.name for entry in self.hosts.values() if self._not_back(entry)]
+            left = self._not_back()
             if left:
                 return "rollback_failed", f"{decision.reason}; not proved to be back: {named(left, NAMED_AT_LENGTH)}"
             turned = self.undoing or any(state in ("undone", "reverted") for state in states)
@@ -252,9 +252,14 @@ class Progress:
         serving = [entry for entry in self.hosts.values() if entry.shifted and entry.state == "active"]
         return f"the hosts stay as they are, {len(serving)} of {len(self.hosts)} on {self.version}"
 
-    def _not_back(self, entry: HostProgress) -> bool:
+    def _not_back(self) -> list[str]:
+        """Hosts that were to go back and did not prove it. What is still to be undone is worked out once, not for each of ten thousand."""
+        owed = self.to_undo()
+        return [entry.name for entry in self.hosts.values() if self._is_not_back(entry, owed)]
+
+    def _is_not_back(self, entry: HostProgress, owed: dict[str, str | None]) -> bool:
         if entry.state == "undo_failed":
             return True
         if entry.name in self.targets:
             return entry.name in self.unwell or entry.name not in self.inspected or self.inspected[entry.name] != self.targets[entry.name]
-        return entry.name in self.to_undo()
+        return entry.name in owed
