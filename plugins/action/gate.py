@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.actions import FraisierAction
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol import call
 
@@ -14,12 +15,13 @@ POLL_SECONDS = 0.3
 class ActionModule(FraisierAction):
     """Asks the recorder whether the deployment may go on. A refusal is an answer, not a failure."""
 
-    SPEC = {"at": {"type": "str", "required": True, "choices": ["after", "before", "settle"]}}
+    SPEC = {"at": {"type": "str", "required": True, "choices": ["after", "before", "during", "settle"]}, "step": {"type": "dict"}}
     _requires_connection = False
 
     def act(self, arguments, task_vars):
         asked = {"at": arguments["at"], "hosts": [str(host) for host in task_vars.get("ansible_play_batch", [])]}
-        answer, told = self._ask(asked), ""
+        step = {"step": step_of(arguments.get("step"))} if arguments["at"] == "during" else {}
+        answer, told = self._ask({**asked, **step}), ""
         # The recorder ends every wait, and a recorder that has gone ends this one with an error.
         while answer.get("wait"):
             if answer["reason"] != told:
@@ -27,7 +29,7 @@ class ActionModule(FraisierAction):
                 self.say(f"  == {told}")
             time.sleep(POLL_SECONDS)
             answer = self._ask({"again": True, **asked})
-        keys = ("go", "halts", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
+        keys = ("go", "halts", "promoted", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
         return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}}
 
     def _ask(self, asked):
@@ -35,3 +37,12 @@ class ActionModule(FraisierAction):
         answer = call("gate", **asked)
         self.say(*(f"  == {line}" for line in answer["told"]))
         return answer
+
+
+def step_of(step):
+    """The step that is waited for, as the recorder takes it; ValidationError when it is none."""
+    try:
+        return {"text": str(step["text"]), "seconds": float(step["seconds"]), "then": str(step.get("then") or "")}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        hint = "Give step with text and seconds, and then (abort or resume) when a person is to approve"
+        raise ValidationError(f"step: {step!r} is no step that lasts", hint=hint, context={"option": "step", "value": str(step)}, cause=error) from error

@@ -70,6 +70,15 @@ options:
     description: Widths of the batches, counts or percents of the hosts; the last one repeats.
     type: raw
     default: [1]
+  steps:
+    description:
+      - The steps of O(strategy=canary), each one key and its value, C(hosts), C(weight), C(pause) or C(analysis).
+      - Without it 5, 10, 25, 50 and 100 percent of the hosts, with 600 seconds after the first.
+    type: raw
+  weights:
+    description: Whether the driver of the traffic has weights, so that a step may name one.
+    type: bool
+    default: false
   max_failed:
     description: How many hosts may fail, a count or a percent, before the deployment is halted and undone.
     type: raw

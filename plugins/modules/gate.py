@@ -27,10 +27,16 @@ attributes:
     support: full
 options:
   at:
-    description: Which gate, before or after a batch, or when all batches have ended.
+    description: Which gate, before or after a batch, during a step that lasts, or when all batches have ended.
     type: str
     required: true
-    choices: [after, before, settle]
+    choices: [after, before, during, settle]
+  step:
+    description:
+      - The step of O(at=during), with C(text), what it is for a person, and C(seconds), how long it lasts.
+      - C(then) is what follows when nobody has promoted it by then, V(abort) or V(resume). Without it the step just ends.
+      - Its time stands still while an operator has paused the deployment.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -52,6 +58,10 @@ go:
   type: bool
 halts:
   description: Whether this is the gate that halts the deployment; later ones only repeat it.
+  returned: success
+  type: bool
+promoted:
+  description: Whether an operator ended the step of O(at=during) before its time.
   returned: success
   type: bool
 reason:

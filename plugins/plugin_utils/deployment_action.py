@@ -37,7 +37,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import out
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.who import who, words_of
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
-STRATEGIES = ("rolling",)
+STRATEGIES = ("rolling", "canary")
 TYPES = ("api", "etl", "scheduled")
 WAIT_POLL_SECONDS = 15.0
 OPEN_SECONDS = 90.0  # the first opening of a store may have to migrate it
@@ -49,6 +49,8 @@ ASKED = (
     "provider",
     "strategy",
     "batches",
+    "steps",
+    "weights",
     "max_failed",
     "max_unreachable",
     "new_hosts",
@@ -59,7 +61,7 @@ ASKED = (
 )
 """Options of the task that the recorder is asked with as they are."""
 POLICY = (
-    *("fraise_type", "provider", "strategy", "batches", "max_failed", "max_unreachable", "pause", "approvals", "approve_own"),
+    *("fraise_type", "provider", "strategy", "batches", "steps", "max_failed", "max_unreachable", "pause", "approvals", "approve_own"),
     *("freezes", "environment_freezes"),
 )
 """Settings that are kept with each deployment: the audit tells when one differs from the deployment before."""
@@ -78,6 +80,8 @@ class DeploymentAction(FraisierAction):
         "provider": {"type": "str", "default": "bare_metal"},
         "strategy": {"type": "str", "default": "rolling"},
         "batches": {"type": "raw", "default": [1]},
+        "steps": {"type": "raw"},
+        "weights": {"type": "bool", "default": False},
         "max_failed": {"type": "raw", "default": 0},
         "max_unreachable": {"type": "raw", "default": 0},
         "new_hosts": {"type": "bool", "default": False},

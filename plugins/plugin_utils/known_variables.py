@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-PREFIXES = ("fraise_", "rolling_", "traffic_")
+PREFIXES = ("canary_", "fraise_", "rolling_", "traffic_")
 KNOWN = frozenset(
     [
+        "canary_steps",
         "fraise_approvals",
         "fraise_approve_own",
         "fraise_build",

@@ -51,21 +51,52 @@ class Hold:
 
 
 @dataclass
+class Lasting:
+    """A step that lasts: ``left`` seconds more at ``seen_at``. Its time stands still while an operator's pause holds it.
+
+    ``text``: what it is, for a person. ``then``: what follows when it was to be approved and nobody did: abort or resume; "" for a step that just ends.
+    ``promoted``: an operator ended it.
+    """
+
+    text: str
+    left: float
+    seen_at: float
+    then: str = ""
+    promoted: bool = False
+
+    def pass_time(self, now: float, *, still: bool) -> None:
+        """The time until ``now`` has passed, or stood ``still``."""
+        if not still:
+            self.left = max(0.0, self.left - (now - self.seen_at))
+        self.seen_at = now
+
+
+@dataclass
 class Waits:
-    """The waits of one deployment. ``bake_seconds``: how long a batch that changed something is watched before the next one goes."""
+    """The waits of one deployment. ``bake_seconds``: how long a batch that changed something is watched before the next one goes.
+
+    ``step``: what lasts now, in the middle of a play.
+    """
 
     bake_seconds: float = 0.0
     pause: Pause | None = None
     baked_from: float | None = None
     holding: str = ""
+    step: Lasting | None = None
 
     def batch_ended(self, changed: bool, now: float) -> None:
         """A batch has ended; one in which nothing changed need not be watched."""
         self.baked_from = now if changed and self.bake_seconds > 0 else None
 
     def look(self, at: str, batch: int, batches: int, now: float) -> Hold | None:
-        """What the gate ``at`` (before the batch ``batch``, or settle) waits for now, or nothing. A pause that has ended is the caller's to take away."""
-        place = f"before batch {batch} of {batches}" if at == "before" else "before it settles"
+        """What the gate ``at`` (before the batch ``batch``, during a step, or settle) waits for now, or nothing.
+
+        A pause that has ended is the caller's to take away.
+        """
+        during = {"during": f"during {self.step.text}" if self.step else "during a step", "before": f"before batch {batch} of {batches}"}
+        place = during.get(at, "before it settles")
+        if self.step is not None:
+            self.step.pass_time(now, still=self.pause is not None)
         hold = None
         if self.pause is not None:
             if self.pause.began_at is None:
@@ -73,6 +104,8 @@ class Waits:
             hold = Hold("pause", f"{self.pause.text}, {place}, until {self.pause.ends}, then: {self.pause.then}", self.pause.ends_at)
         elif at == "before" and self.baked_from is not None and now < self.baked_from + self.bake_seconds:
             hold = Hold("bake", f"waiting {self.bake_seconds:g} s {place}", self.baked_from + self.bake_seconds)
+        elif at == "during" and self.step is not None and self.step.left > 0 and not self.step.promoted:
+            hold = Hold("step", self.step.text, now + self.step.left)
         self.holding = hold.kind if hold else ""
         return hold
 
@@ -83,5 +116,8 @@ class Waits:
         ends = [self.pause.ends_at] if self.pause else []
         if self.baked_from is not None:
             ends.append(self.baked_from + self.bake_seconds)
+        if self.step is not None:
+            ends.append(now + self.step.left)
+            self.step.promoted = True
         self.pause, self.baked_from, self.holding = None, None, ""
         return max(0.0, max(ends, default=now) - now)

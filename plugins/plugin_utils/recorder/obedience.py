@@ -71,7 +71,7 @@ class Obedience:
         current.waited = True
         if begins and pause is not None:
             self._emit("deployment.paused", {"reason": found.reason, "command": pause.command})
-            self._obeyed(pause.command, f"paused {'before batch ' + str(current.batches_seen) if at == 'before' else 'before it settles'}")
+            self._obeyed(pause.command, f"paused {_place(current, at)}")
         elif found.kind == "bake" and before != "bake":
             self._emit("gate.waiting", {"at": at, "batch": current.batches_seen, "reason": found.reason})
         return {"wait": True, "reason": found.reason, "left": round(max(0.0, found.ends_at - now), 3)}
@@ -164,6 +164,13 @@ class Obedience:
             command["id"],
             "no further host is shifted; " + ("the hosts stay as they are" if leave else "what has changed will be undone, from its next gate on"),
         )
+
+
+def _place(current: OpenDeployment, at: str) -> str:
+    """Where a gate is, for a person."""
+    if at == "during" and current.waits.step is not None:
+        return f"during {current.waits.step.text}"
+    return f"before batch {current.batches_seen}" if at == "before" else "before it settles"
 
 
 def _said(command: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.identifiers import uuid7
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, batch_widths, split
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.batches import allowance, split
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.progress import Progress
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery import take_over
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Waits, bake_seconds
@@ -21,6 +21,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts imp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import Takeover, look_back, to_recover
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import require_known, rollback_target
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.shaping import shape_of
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
 
 
@@ -75,11 +76,12 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
     admission.version = version
     # Before the lock is asked for: whoever would wait for it is told at once, and check mode is told, too.
     admission.judge(store.admissions.facts(fraise, environment, version))
-    widths = batch_widths(len(hosts), request["batches"])
+    shape = shape_of(request, len(hosts), first=not store.recorded_versions(fraise, environment))
+    widths = shape["batches"]
     plan = {
         "version": version,
         "hosts": hosts,
-        "batches": widths,
+        **shape,
         "groups": split(hosts, widths),
         "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
         "max_unreachable": unreachable_budget(request, len(hosts)),

@@ -26,6 +26,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits imp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import comparing, debts
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing import closing_answer, closing_data
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.during import begin_step, end_step
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store, opened
@@ -241,16 +242,19 @@ class Operations(Questions):
     def _op_gate(self, request: dict[str, Any], reply: Reply) -> None:
         current = self._open()
         self._require_controller()
+        if request["at"] == "during" and not request.get("again"):
+            self.emit("gate.waiting", begin_step(current, request["step"], self.clock()))
         if request["at"] == "before" and not request.get("again"):
             current.batches_seen += 1
             hold_to_plan(current)
             self._check_staged(current)
         if self.settings.get("required") and self.sink.away and current.lease is not None:
             current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
-        waiting = self.obedience.hold(current, request["at"])
+        waiting = None if request.get("end") else self.obedience.hold(current, request["at"])
         if waiting is not None:
             reply({"ok": True, **waiting, "told": self.obedience.heard()})
             return
+        promoted = request["at"] == "during" and end_step(current)
         decision = current.progress.may_go()
         halts, current.halt_told = not decision.go and not current.halt_told, current.halt_told or not decision.go
         if request["at"] == "after":
@@ -265,7 +269,7 @@ class Operations(Questions):
             "undo": undo,
             "last_good": current.progress.last_good,
         }
-        told = {"halts": halts, "told": self.obedience.heard()}
+        told = {"halts": halts, "promoted": promoted, "told": self.obedience.heard()}
         self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer, **told}))
 
     def _check_staged(self, current: OpenDeployment) -> None:

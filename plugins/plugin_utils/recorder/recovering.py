@@ -25,7 +25,14 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.recovery 
 )
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 
-OPTIONS_OF_PLAN = {"batches": "batches", "max_failed": "max_failed", "max_unreachable": "max_unreachable", "pause": "pause_seconds"}
+OPTIONS_OF_PLAN = {
+    "strategy": "strategy",
+    "after": "after",
+    "batches": "batches",
+    "max_failed": "max_failed",
+    "max_unreachable": "max_unreachable",
+    "pause": "pause_seconds",
+}
 """What a recovery is opened with, by what the plan that was cut off calls it."""
 
 

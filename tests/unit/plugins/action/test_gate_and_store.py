@@ -13,7 +13,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol 
 from tests.unit.plugins.action.acting import Recorder, act
 
 DECISION = {
-    "go": False, "halts": True, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3,
+    "go": False, "halts": True, "promoted": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3,
     "undo": {"web2": "1.0.0"}, "last_good": "1.0.0",
 }  # fmt: skip
 QUIET: dict[str, list[str]] = {"told": []}
@@ -52,6 +52,22 @@ def test_a_gate_that_must_wait_asks_again_and_says_once_what_it_waits_for(
         "  == waiting 60 s",
         "  == promoted by bob: enough",
     ]
+
+
+def test_a_step_that_lasts_is_told_to_the_recorder_once(listening: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "POLL_SECONDS", 0.01)
+    listening.answers["gate"] = [{"wait": True, "reason": "pause", "left": 9.0, "told": []}, {**DECISION, "go": True, "promoted": True, "told": []}]
+    result = act(gate.ActionModule, {"at": "during", "step": {"text": "pause", "seconds": "9", "then": "abort"}})
+    assert (result["go"], result["promoted"]) == (True, True)
+    asked = {"at": "during", "hosts": ["web1", "web2"]}
+    assert listening.of("gate") == [{**asked, "step": {"text": "pause", "seconds": 9.0, "then": "abort"}}, {**asked, "again": True}]
+
+
+@pytest.mark.parametrize("step", [None, {}, {"text": "pause"}, {"text": "pause", "seconds": "soon"}])
+def test_a_step_that_is_none_is_refused(listening: Recorder, step: object) -> None:
+    result = act(gate.ActionModule, {"at": "during", **({"step": step} if step is not None else {})})
+    assert "is no step that lasts" in result["msg"]
+    assert listening.of("gate") == []
 
 
 def test_an_error_of_the_recorder_is_a_failure_with_its_code_and_remedy(listening: Recorder) -> None:

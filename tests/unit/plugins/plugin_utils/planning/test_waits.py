@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Pause, Waits, bake_seconds
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Lasting, Pause, Waits, bake_seconds
 
 
 def paused(ends_at: float = 100.0) -> Pause:
@@ -67,3 +67,36 @@ def test_what_is_no_time_between_two_batches_is_refused_by_the_name_of_its_optio
     with pytest.raises(ValidationError, match=r"rolling_pause: .* is not a time between two batches") as caught:
         bake_seconds(value)
     assert caught.value.context["option"] == "rolling_pause"
+
+
+def lasting(then: str = "") -> Waits:
+    return Waits(step=Lasting("the analysis of batch 1", 60.0, 0.0, then))
+
+
+def test_a_step_lasts_its_time() -> None:
+    waits = lasting()
+    hold = waits.look("during", 1, 3, now=10.0)
+    assert hold is not None
+    assert (hold.kind, hold.reason, hold.ends_at) == ("step", "the analysis of batch 1", 60.0)
+    assert waits.look("during", 1, 3, now=60.0) is None
+    assert waits.step is not None and not waits.step.promoted
+
+
+def test_the_time_of_a_step_stands_still_while_it_is_paused() -> None:
+    waits = lasting()
+    waits.look("during", 1, 3, now=20.0)
+    waits.pause = paused()
+    held = waits.look("during", 1, 3, now=20.0)
+    assert held is not None and held.reason == "paused by ada: errors, during the analysis of batch 1, until noon, then: resume"
+    waits.look("during", 1, 3, now=500.0)
+    waits.pause = None
+    hold = waits.look("during", 1, 3, now=500.0)
+    assert hold is not None and hold.ends_at == 540.0
+
+
+def test_a_step_that_is_promoted_is_over() -> None:
+    waits = lasting("abort")
+    waits.look("during", 1, 3, now=20.0)
+    assert waits.skip(now=20.0) == 40.0
+    assert waits.step is not None and waits.step.promoted
+    assert waits.look("during", 1, 3, now=20.0) is None
