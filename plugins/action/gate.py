@@ -29,7 +29,7 @@ class ActionModule(FraisierAction):
                 self.say(f"  == {told}")
             time.sleep(POLL_SECONDS)
             answer = self._ask({"again": True, **asked})
-        keys = ("go", "halts", "promoted", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
+        keys = ("go", "halts", "moved", "promoted", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
         return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}}
 
     def _ask(self, asked):

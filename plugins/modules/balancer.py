@@ -46,6 +46,10 @@ options:
   server:
     description: The name of the server in it. Needed unless O(state=inspected).
     type: str
+  servers:
+    description: With O(state=weighted), the names of several servers that get the same O(weight), in place of O(server).
+    type: list
+    elements: str
   weight:
     description: 0 to 100.
     type: int

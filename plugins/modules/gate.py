@@ -60,6 +60,10 @@ halts:
   description: Whether this is the gate that halts the deployment; later ones only repeat it.
   returned: success
   type: bool
+moved:
+  description: Whether anything changed in the batch that was begun last. One in which nothing did need not be watched.
+  returned: success
+  type: bool
 promoted:
   description: Whether an operator ended the step of O(at=during) before its time.
   returned: success

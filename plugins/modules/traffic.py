@@ -51,6 +51,12 @@ options:
   server:
     description: The host's name in the backend. Needed unless O(state=inspected).
     type: str
+  hosts:
+    description:
+      - With O(state=weighted), hosts of the inventory that all get O(weight), in place of O(server).
+      - Their names in the backend are their own C(traffic_server), or what their C(traffic_balancers) say, else their names in the inventory.
+    type: list
+    elements: str
   weight:
     description: 0 to 100, in percent of the weight that the balancer's configuration gives the server.
     type: raw

@@ -59,6 +59,7 @@ KNOWN = frozenset(
         "traffic_throttle",
         "traffic_timeout",
         "traffic_weight",
+        "traffic_weighted_hosts",
     ]
 )
 OF_PLAYBOOKS = frozenset(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import SHORTEST_PREFIX
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.plans import SHORTEST_PREFIX, step_text
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.reports import moment, shown_steps, table
 
 DIGEST_LETTERS = 12
@@ -34,6 +34,8 @@ def plan_report(plan: Mapping[str, Any]) -> list[str]:
             target = _content(document["version"], entry["target_digest"])
             rows.append((number, host, _content(current["version"], current["digest"]), target, shown_steps(entry["steps"])))
     lines += table(("BATCH", "HOST", "CURRENT", "TARGET", "RUNS"), rows)
+    after = enumerate(document.get("after") or [], start=1)
+    lines += [f"After batch {number}: {', '.join(step_text(step) for step in steps)}" for number, steps in after if steps]
     unknown = [host for host, entry in document["hosts"].items() if entry["target_digest"] is None]
     if unknown:
         lines.append(f"What {document['version']} holds is not known before it is fetched, on {len(unknown)} hosts: give source.archive.sha256, or a tag")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -32,6 +33,7 @@ class TrafficAction(FraisierAction):
         "balancer": {"type": "raw"},
         "backend": {"type": "str", "required": True},
         "server": {"type": "str"},
+        "hosts": {"type": "list", "elements": "str"},
         "weight": {"type": "raw"},
         "batch": {"type": "int"},
         "min_available": {"type": "int", "default": 1},
@@ -49,7 +51,8 @@ class TrafficAction(FraisierAction):
         host = str(task_vars["inventory_hostname"])
         balancer = str(self._task.delegate_to or host)
         check_balancers(arguments.get("balancers"), balancer, task_vars)
-        options = options_for(arguments)
+        names = servers_of(arguments["hosts"], balancer, task_vars) if arguments.get("hosts") else []
+        options = options_for(arguments, names)
         step = STEPS.get(arguments["state"])
         if step is None:
             return self._look(arguments, options, balancer, task_vars)
@@ -64,8 +67,8 @@ class TrafficAction(FraisierAction):
             tell("outcome", **report, **redactor.clean(failure(exception, balancer)))
             raise
         cleaned: dict[str, Any] = redactor.clean(result)
-        tell("outcome", **report, **outcome(cleaned, balancer))
-        cleaned.update(step=step, balancer=balancer, check_mode=bool(self._task.check_mode))
+        tell("outcome", **report, **outcome(cleaned, balancer, names))
+        cleaned.update(step=step, balancer=balancer, weighted=names, check_mode=bool(self._task.check_mode))
         code = (cleaned.get("error") or {}).get("code") if cleaned.get("failed") else None
         if code:
             cleaned["msg"] = f"{balancer}: {cleaned.get('msg', '')} [{code}]"
@@ -113,9 +116,9 @@ def check_balancers(balancers: list[Any] | None, balancer: str, task_vars: dict[
             )
 
 
-def options_for(arguments: dict[str, Any]) -> dict[str, Any]:
+def options_for(arguments: dict[str, Any], servers: Sequence[str] = ()) -> dict[str, Any]:
     """The module's options, with what the balancer has of its own, and held against all that can be known before it is asked."""
-    options = {name: value for name, value in arguments.items() if name not in ("balancer", "balancers", "batch") and value is not None}
+    options = {name: value for name, value in arguments.items() if name not in ("balancer", "balancers", "batch", "hosts") and value is not None}
     own = arguments.get("balancer")
     if isinstance(own, dict):
         unknown = sorted(set(own) - {"host", *OWN})
@@ -125,7 +128,10 @@ def options_for(arguments: dict[str, Any]) -> dict[str, Any]:
                 hint=f"A balancer may have of its own: {', '.join(OWN)}",
                 context={"option": "traffic_balancers", "value": unknown},
             )
-        options.update({name: value for name, value in own.items() if name in OWN})
+        # Whoever names several servers has seen to those that this balancer calls otherwise.
+        options.update({name: value for name, value in own.items() if name in OWN and not (name == "server" and arguments.get("hosts"))})
+    if servers:
+        options["servers"] = list(servers)
     if "weight" in options:
         options["weight"] = whole_percent(options["weight"])
     for driver in ("haproxy", "nginx"):
@@ -133,6 +139,19 @@ def options_for(arguments: dict[str, Any]) -> dict[str, Any]:
             options.pop(driver, None)
     check_params(with_defaults(options))
     return options
+
+
+def servers_of(hosts: Sequence[str], balancer: str, task_vars: dict[str, Any]) -> list[str]:
+    """What the ``balancer`` calls each of ``hosts``: what their balancers' entry says, else their ``traffic_server``, else their name."""
+    hostvars = task_vars.get("hostvars") or {}
+    found = []
+    for host in hosts:
+        if host not in hostvars:
+            raise NotFoundError(f"hosts: the inventory has no host {host}", hint="Correct the name", context={"option": "hosts", "value": host})
+        entries = hostvars[host].get("traffic_balancers") or []
+        own = next((entry["server"] for entry in entries if isinstance(entry, dict) and entry.get("host") == balancer and entry.get("server")), None)
+        found.append(str(own or hostvars[host].get("traffic_server") or host))
+    return found
 
 
 def whole_percent(value: Any) -> int:
@@ -172,10 +191,12 @@ def failure(exception: BaseException, balancer: str) -> dict[str, Any]:
     return {"outcome": "failed", "error": error, "traffic": {"balancer": balancer}}
 
 
-def outcome(result: dict[str, Any], balancer: str) -> dict[str, Any]:
+def outcome(result: dict[str, Any], balancer: str, servers: Sequence[str] = ()) -> dict[str, Any]:
     """What the recorder keeps of a result: how the drain ended, how much was in flight, and how many serve."""
     failed = bool(result.get("failed"))
     kept = {name: result.get(name) for name in ("ended", "in_flight", "available", "backend")}
+    if servers:
+        kept |= {"servers": list(servers), "weight": (result.get("server") or {}).get("weight")}
     return {
         "outcome": "failed" if failed else ("ok" if result.get("changed") else "unchanged"),
         "changed": bool(result.get("changed")),

@@ -29,6 +29,10 @@ def _line(item: dict[str, Any], outcome: str) -> str:
     if step == "weight":
         weight = (item.get("server") or {}).get("weight")
         would = "would get" if item.get("check_mode") else "gets"
+        if item.get("weighted"):
+            would = "would get" if item.get("check_mode") else "get" if len(item["weighted"]) > 1 else "gets"
+            names = ", ".join(item["weighted"])
+            return f"{balancer}: {names} {would} {weight} % of the full weight" + ("" if item.get("changed") else ", as before")
         return f"{balancer}: {would} {weight} % of its weight" if item.get("changed") else f"{balancer}: has {weight} % of its weight already"
     return ""
 

@@ -26,6 +26,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "new_hosts": "catchup",
         "pause": "rolling_pause",
         "provider": "fraise_provider",
+        "steps": "canary_steps",
         "strategy": "fraise_strategy",
         "undo_limit": "fraise_undo_limit",
     },

@@ -227,20 +227,31 @@ class Change:
     # -- weighted -----------------------------------------------------------------------------------------------------------------------------
 
     def _weighted(self):
-        weight = self.params["weight"]
+        weight, names = self.params["weight"], self.params["servers"] or [self.name]
         if not self.balancer.HAS_WEIGHTS:
-            self.balancer.weight(self.name, weight)  # refuses
-        server, servers = self._look()
+            self.balancer.weight(names[0], weight)  # refuses
+        self.name = names[0]
+        _server, servers = self._look()
         if self.check_mode:
-            return self._result(server.weight != weight, None, servers, weight=weight)
+            others = [name for name in names if self.balancer.server(name, servers).weight != weight]
+            return self._result(bool(others), None, servers, weight=weight)
         with self._locked():
-            server, servers = self._look()
-            changed = server.weight != weight
+            _server, servers = self._look()
+            mine = [self.balancer.server(name, servers) for name in names]
+            changed = [server.name for server in mine if server.weight != weight]
+            if changed and not weight:
+                self._refuse_to_empty(mine, servers)
             if changed:
-                if not weight and server.in_service and len(others_in_service(server, servers)) < self.params["min_available"]:
-                    raise self._too_few(server, servers)
-                self.balancer.weight(self.name, weight)
-        return self._result(changed, None, self.balancer.inspect())
+                self.balancer.weights(changed, weight)
+        return self._result(bool(changed), None, self.balancer.inspect())
+
+    def _refuse_to_empty(self, mine, servers):
+        """A weight of 0 takes a server out of service: enough others must be in it."""
+        leaving = {server.name for server in mine}
+        left = [other for other in servers if other.in_service and other.name not in leaving]
+        serving = next((server for server in mine if server.in_service), None)
+        if serving is not None and len(left) < self.params["min_available"]:
+            raise self._too_few(serving, [serving, *(other for other in servers if other.name not in leaving)])
 
     # -- the result ---------------------------------------------------------------------------------------------------------------------------
 

@@ -86,6 +86,11 @@ class Balancer:
         """New requests for ``server``."""
         raise NotImplementedError
 
+    def weights(self, servers, percent):
+        """``percent`` of their own weight for all ``servers``, in one go where the balancer can."""
+        for server in servers:
+            self.weight(server, percent)
+
     def weight(self, server, percent):
         """``percent`` (0 to 100) of the server's own weight."""
         raise ProviderConfigurationError(

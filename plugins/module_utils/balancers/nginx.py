@@ -82,13 +82,16 @@ class Nginx(Balancer):
         return self.LINGERING_SECONDS if leaving else self.SETTLE_SECONDS
 
     def drain(self, server):
-        self._change(server, drained=True)
+        self._change([server], drained=True)
 
     def ready(self, server):
-        self._change(server, drained=False)
+        self._change([server], drained=False)
 
     def weight(self, server, percent):
-        self._change(server, percent=percent)
+        self._change([server], percent=percent)
+
+    def weights(self, servers, percent):
+        self._change(servers, percent=percent)
 
     def _lines(self):
         try:
@@ -113,13 +116,14 @@ class Nginx(Balancer):
         self.server(server)  # raises, with the names that there are
         raise NotFoundError("server: {0} has just gone from {1}".format(server, self.include), infrastructure=True)
 
-    def _change(self, server, **values):
+    def _change(self, servers, **values):
         lines = self._lines()
-        line = self._line(lines, server)
-        if all(getattr(line, name) == value for name, value in values.items()):
+        changing = [self._line(lines, server) for server in servers]
+        if all(getattr(line, name) == value for line in changing for name, value in values.items()):
             return
-        for name, value in values.items():
-            setattr(line, name, value)
+        for line in changing:
+            for name, value in values.items():
+                setattr(line, name, value)
         self._apply(render(lines))
 
     def make_sure(self):

@@ -18,6 +18,7 @@ ARGUMENT_SPEC = {
     "driver": {"type": "str", "choices": ["haproxy", "nginx"], "required": True},
     "backend": {"type": "str", "required": True},
     "server": {"type": "str"},
+    "servers": {"type": "list", "elements": "str"},
     "weight": {"type": "int"},
     "min_available": {"type": "int", "default": 1},
     "limit": {"type": "float", "default": 30.0},
@@ -67,8 +68,12 @@ def check_params(params):
             raise ValidationError(
                 "{0}: {1!r} is not possible".format(option, value), hint="One of: {0}.".format(", ".join(choices)), context={"option": option, "value": value}
             )
-    for option in ("backend",) if state == "inspected" else ("backend", "server"):
-        check_name(params.get(option), option)
+    check_name(params["backend"], "backend")
+    if state == "weighted" and params.get("servers"):
+        for server in params["servers"]:
+            check_name(server, "servers")
+    elif state != "inspected":
+        check_name(params.get("server"), "server")
     _check_weight(state, params.get("weight"))
     for option, least in (("min_available", 0), ("limit", 0), ("ready_timeout", 0.001), ("timeout", 0.001), ("lock_timeout", 0)):
         if params[option] < least:

@@ -86,6 +86,7 @@ def static_part(request: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str
         **{name: request[name] for name in ("fraise", "environment", "kind", "provider", "strategy")},
         "version": plan["version"],
         "batches": [list(group) for group in plan["groups"]],
+        **({"after": [list(steps) for steps in plan["after"]]} if plan.get("after") else {}),
         "budgets": {name: plan[name] for name in sorted(plan) if name.startswith(("max_", "pause_"))},
     }
 
@@ -141,6 +142,8 @@ def static_differences(document: Mapping[str, Any], found: Mapping[str, Any]) ->
     differences += [Difference("hosts", host, "not in the plan", "in this run") for host in found_hosts if host not in planned_hosts]
     if set(planned_hosts) == set(found_hosts) and document["batches"] != found["batches"]:
         differences.append(Difference("batches", None, _groups(document["batches"]), _groups(found["batches"])))
+    if document.get("after") != found.get("after"):
+        differences.append(Difference("canary_steps", None, _steps(document.get("after")), _steps(found.get("after"))))
     for name in sorted({*document["budgets"], *found["budgets"]}):
         if document["budgets"].get(name) != found["budgets"].get(name):
             differences.append(Difference(name, None, _text(document["budgets"].get(name)), _text(found["budgets"].get(name))))
@@ -244,6 +247,21 @@ def _option(digest: str | None) -> str:
 
 def _flat(batches: Sequence[Sequence[str]]) -> list[str]:
     return [host for group in batches for host in group]
+
+
+def _steps(after: Sequence[Sequence[Mapping[str, Any]]] | None) -> str:
+    """The steps after each batch of a canary, in a line."""
+    return " | ".join(", ".join(step_text(step) for step in steps) or "no step" for steps in after) if after else "no steps"
+
+
+def step_text(step: Mapping[str, Any]) -> str:
+    """A step of a canary, for a person."""
+    if step["kind"] == "weight":
+        return f"weight {step['weight']:g} %"
+    if step.get("approval"):
+        return f"approval within {step['seconds']:g} s, then {step['then']}"
+    looks = f", a look every {step['interval']:g} s" if step["kind"] == "analysis" else ""
+    return f"{step['kind']} {step['seconds']:g} s{looks}"
 
 
 def _groups(batches: Sequence[Sequence[str]]) -> str:

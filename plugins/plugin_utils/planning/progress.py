@@ -93,6 +93,9 @@ class Progress:
         if step in TRAFFIC_STEPS:
             if outcome not in ("ok", "unchanged"):
                 traffic_failed(entry, step, error, settled=self.settled)
+                if step == "weight" and not self.settled:
+                    # It is the whole canary's share that is not what was asked for, whichever host's step it was.
+                    self.halted = self.halted or f"the canary's share of the traffic could not be set: {(error or {}).get('message')}"
             return
         entry.step = step
         release = release or {}

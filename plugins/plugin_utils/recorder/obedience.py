@@ -83,11 +83,7 @@ class Obedience:
 
     def batch_ended(self, current: OpenDeployment) -> None:
         """The gate after a batch: from now on it is watched, if anything in it changed, here or in the run that was cut off before its next batch."""
-        groups, number = current.plan["groups"], current.batches_seen - 1
-        names = groups[number] if 0 <= number < len(groups) else []
-        entries = [current.progress.hosts[name] for name in names if name in current.progress.hosts]
-        moved = any(entry.changed or entry.resumed for entry in entries) and not current.progress.passed_before(names)
-        current.waits.batch_ended(moved, self._clock())
+        current.waits.batch_ended(moved(current), self._clock())
 
     def _expire(self, current: OpenDeployment, now: float) -> None:
         pause = current.waits.pause
@@ -143,7 +139,7 @@ class Obedience:
         self._obeyed(command["id"], f"goes on, {held}")
 
     def _promote(self, current: OpenDeployment, command: dict[str, Any], _store_clock: datetime) -> None:
-        paused = current.waits.holding == "pause"
+        paused, during = current.waits.holding == "pause", current.waits.step is not None
         left = current.waits.skip(self._clock())
         if left is None:
             self._obeyed(command["id"], f"{NOT_OBEYED}nothing was being waited for")
@@ -151,7 +147,7 @@ class Obedience:
         why = f"promoted by {_said(command)}"
         self._heard.append(why)
         self._emit("deployment.resumed" if paused else "gate.promoted", {"reason": why})
-        self._obeyed(command["id"], f"goes on, {left:.0f} s before the end of the {'pause' if paused else 'wait between batches'}")
+        self._obeyed(command["id"], f"goes on, {left:.0f} s before the end of the {'pause' if paused else 'step' if during else 'wait between batches'}")
 
     def _abort(self, current: OpenDeployment, command: dict[str, Any], _store_clock: datetime) -> None:
         leave = command["argument"] == "leave"
@@ -164,6 +160,14 @@ class Obedience:
             command["id"],
             "no further host is shifted; " + ("the hosts stay as they are" if leave else "what has changed will be undone, from its next gate on"),
         )
+
+
+def moved(current: OpenDeployment) -> bool:
+    """Whether anything changed in the batch that was begun last, here or in the run that was cut off before its next batch."""
+    groups, number = current.plan["groups"], current.batches_seen - 1
+    names = groups[number] if 0 <= number < len(groups) else []
+    entries = [current.progress.hosts[name] for name in names if name in current.progress.hosts]
+    return any(entry.changed or entry.resumed for entry in entries) and not current.progress.passed_before(names)
 
 
 def _place(current: OpenDeployment, at: str) -> str:

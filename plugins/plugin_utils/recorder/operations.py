@@ -28,7 +28,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing import closing_answer, closing_data
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.during import begin_step, end_step
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience, moved
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store, opened
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.questions import Questions, Reply
@@ -269,7 +269,7 @@ class Operations(Questions):
             "undo": undo,
             "last_good": current.progress.last_good,
         }
-        told = {"halts": halts, "promoted": promoted, "told": self.obedience.heard()}
+        told = {"halts": halts, "promoted": promoted, "moved": moved(current), "told": self.obedience.heard()}
         self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer, **told}))
 
     def _check_staged(self, current: OpenDeployment) -> None:

@@ -126,6 +126,20 @@ def test_weights_move_real_traffic(call: Call, balancer: RunningBalancer) -> Non
     assert max(answers(balancer, 30).values()) <= 14
 
 
+def test_several_servers_get_the_same_weight_in_one_call(call: Call, balancer: RunningBalancer) -> None:
+    told = call("weighted", None, servers=["web2", "web3"], weight=10)
+    assert (told["changed"], [server["weight"] for server in told["servers"]]) == (True, [100, 10, 10])
+    assert call("weighted", None, servers=["web2", "web3"], weight=10)["changed"] is False
+    assert answers(balancer, 48)["web1"] >= 36
+    with pytest.raises(ProviderUnavailableError, match="fewer than min_available 2"):
+        call("weighted", None, servers=["web2", "web3"], weight=0, min_available=2)
+    with pytest.raises(NotFoundError, match="no server 'web9'"):
+        call("weighted", None, servers=["web2", "web9"], weight=100)
+    assert [server["weight"] for server in call("inspected")["servers"]] == [100, 10, 10]
+    assert call("weighted", None, servers=["web2", "web3"], weight=100, check_mode=True)["changed"] is True
+    assert call("weighted", None, servers=["web1", "web2", "web3"], weight=100)["changed"] is True
+
+
 def test_a_weight_outlives_a_drain(call: Call) -> None:
     call("weighted", "web2", weight=20)
     call("drained", "web2")

@@ -103,7 +103,7 @@ def test_a_secret_in_the_reason_is_taken_out(listening: Recorder) -> None:
         ({"fraise": None}, "fraise is missing"),
         ({"fraise_environment": ""}, "fraise_environment is not set"),
         ({"fraise_type": "web"}, "fraise_type: there is no 'web'"),
-        ({"strategy": "canary"}, "fraise_strategy: there is no 'canary'"),
+        ({"strategy": "carnary"}, "fraise_strategy: there is no 'carnary'"),
         ({"provider": "swarm"}, "There is no provider 'swarm'"),
         ({"wait": "soon"}, "wait: 'soon' is not a whole number"),
         ({"plan": "ab" * 5}, "plan: 'ababababab' is not the hash of a plan"),

@@ -13,7 +13,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol 
 from tests.unit.plugins.action.acting import Recorder, act
 
 DECISION = {
-    "go": False, "halts": True, "promoted": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3,
+    "go": False, "halts": True, "moved": True, "promoted": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3,
     "undo": {"web2": "1.0.0"}, "last_good": "1.0.0",
 }  # fmt: skip
 QUIET: dict[str, list[str]] = {"told": []}

@@ -37,9 +37,9 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
-def traffic(place: Path, state: str, *, check: bool = False, **more: Any) -> dict[str, Any]:
+def traffic(place: Path, state: str, *, check: bool = False, variables: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     arguments = {"state": state, "driver": "haproxy", "backend": "app", "server": "web1", "path": f"{place}/notes", "haproxy": {"socket": f"{place}/lb.sock"}}
-    return act(ActionModule, {**arguments, **more}, check=check)
+    return act(ActionModule, {**arguments, **more}, check=check, variables=variables)
 
 
 def test_intent_and_outcome_are_told_with_how_the_drain_ended(deployment: Recorder, place: Path) -> None:
@@ -91,6 +91,26 @@ def test_a_balancer_host_that_is_away_fails_the_step_not_the_host(deployment: Re
     assert "The balancer's host web1 cannot be reached: no route" in result["msg"]
     (told,) = deployment.of("outcome")
     assert (told["outcome"], told["error"]["code"], "changed" in told) == ("failed", "PROVIDER_CONNECTION_ERROR", False)
+
+
+def test_several_hosts_get_their_share_under_the_names_that_this_balancer_knows(deployment: Recorder, place: Path) -> None:
+    known = {
+        "web1": {"traffic_balancers": [{"host": "web1", "server": "web1"}], "traffic_server": "elsewhere"},
+        "api2": {"traffic_balancers": ["web1"], "traffic_server": "web2"},
+        "web3": {},
+    }
+    assert traffic_action.servers_of(["web1", "api2", "web3"], "web1", {"hostvars": known}) == ["web1", "web2", "web3"]
+    with answering(place / "lb.sock", lambda asked: {"set": b"\n"}.get(asked[-1][:3], (STAT if asked[-1] == "show stat" else READY).encode())):
+        result = traffic(place, "weighted", server=None, hosts=["web1", "api2"], weight=10, variables={"hostvars": known})
+    assert not result.get("failed"), result
+    assert result["weighted"] == ["web1", "web2"]
+    (told,) = deployment.of("outcome")
+    assert (told["step"], told["traffic"]["servers"]) == ("weight", ["web1", "web2"])
+
+
+def test_a_host_that_the_inventory_has_not_is_named(place: Path) -> None:
+    result = traffic(place, "weighted", server=None, hosts=["web9"], weight=10, variables={"hostvars": {"web1": {}}})
+    assert result["failed"] and "hosts: the inventory has no host web9" in result["msg"]
 
 
 @pytest.mark.parametrize(

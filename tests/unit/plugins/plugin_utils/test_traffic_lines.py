@@ -25,6 +25,8 @@ BASE: dict[str, Any] = {"balancer": "lb1", "changed": True, "timings": {"drain":
         ({"step": "undrain", "ended": "ready", "changed": False}, "lb1: in service"),
         ({"step": "undrain", "ended": "left out", "changed": False}, "lb1: stays out of service, where somebody else put it"),
         ({"step": "weight", "server": {"weight": 10}}, "lb1: gets 10 % of its weight"),
+        ({"step": "weight", "server": {"weight": 10}, "weighted": ["web1", "web2"]}, "lb1: web1, web2 get 10 % of the full weight"),
+        ({"step": "weight", "server": {"weight": 10}, "weighted": ["w"], "changed": False}, "lb1: w gets 10 % of the full weight, as before"),
         ({"failed": True, "msg": "lb1: HAProxy is away [X]\nmore"}, "lb1: HAProxy is away [X]"),
     ],
 )

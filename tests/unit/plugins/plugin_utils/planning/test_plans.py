@@ -59,6 +59,25 @@ def shuffled(value: Any) -> Any:
     return [shuffled(entry) for entry in value] if isinstance(value, list) else value
 
 
+PAUSE = {"kind": "pause", "seconds": 60.0, "weight": 100.0, "host_weight": 100, "interval": 0.0, "approval": False, "then": ""}
+APPROVAL = {**PAUSE, "seconds": 3600.0, "approval": True, "then": "abort"}
+WEIGHT = {**PAUSE, "kind": "weight", "seconds": 0.0, "weight": 5.0, "host_weight": 10}
+ANALYSIS = {**PAUSE, "kind": "analysis", "seconds": 600.0, "interval": 60.0}
+
+
+def test_the_steps_of_a_canary_are_of_the_plan_and_a_difference_names_both_lists() -> None:
+    stepped = {**PLAN, "after": [[WEIGHT, PAUSE, APPROVAL], []]}
+    planned = plan_document(static_part(REQUEST, stepped), answers(), None)
+    assert plan_hash(planned) != plan_hash(plan_document(STATIC, answers(), None))
+    assert static_differences(planned, static_part(REQUEST, stepped)) == []
+    (difference,) = static_differences(planned, static_part(REQUEST, {**stepped, "after": [[ANALYSIS], []]}))
+    assert str(difference) == (
+        "canary_steps: planned weight 5 %, pause 60 s, approval within 3600 s, then abort | no step, found analysis 600 s, a look every 60 s | no step"
+    )
+    (gone,) = static_differences(planned, STATIC)
+    assert (gone.option, gone.found) == ("canary_steps", "no steps")
+
+
 def test_the_same_plan_has_the_same_hash_whatever_the_order_of_its_keys() -> None:
     assert plan_hash(shuffled(DOCUMENT)) == plan_hash(DOCUMENT)
     assert plan_hash(json.loads(json.dumps(DOCUMENT))) == plan_hash(DOCUMENT)

@@ -78,3 +78,10 @@ def test_a_batch_that_leaves_too_few_in_service_is_refused() -> None:
     check_batch(3, 3, 0, "app")
     with pytest.raises(ConfigurationError, match="3 hosts at once are too many: backend app has 3 servers, and 1 must stay in service"):
         check_batch(3, 3, 1, "app")
+
+
+def test_a_share_that_could_not_be_set_halts_whatever_the_budget(progress: Progress) -> None:
+    progress.max_failed = 3
+    progress.record("web1", "weight", "failed", None, {"code": "PROVIDER_ERROR", "message": "lb1 is away"}, True)
+    decision = progress.may_go()
+    assert (decision.go, decision.reason) == (False, "the canary's share of the traffic could not be set: lb1 is away")
