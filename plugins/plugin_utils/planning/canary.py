@@ -70,7 +70,8 @@ def refuse(position: int, value: object, why: str, remedy: str) -> ValidationErr
 
 
 def read_canary(steps: object, hosts: int, *, weights: bool = True, first: bool = False) -> Canary:
-    """``steps`` for a fleet of ``hosts``. ``weights``: whether the traffic's driver has any. ``first``: nothing serves yet, so nothing can be compared.
+    """``steps`` for a fleet of ``hosts``. ``weights``: whether the traffic's driver has any. ``first``: nothing serves yet, so nothing
+    can be compared and no step is waited for; the batches stay, for a balancer may not take all hosts at once.
 
     Raises ValidationError for what is no step, goes backwards, or cannot be done here. A list that ends below all hosts goes on to all of them.
     """
@@ -96,7 +97,7 @@ def read_canary(steps: object, hosts: int, *, weights: bool = True, first: bool 
         batches.append(hosts - reached)
         after.append([])
     _only_forward(entries, after)
-    return Canary([hosts], [[]]) if first else Canary(batches, after)
+    return Canary(batches, [[] for _batch in batches] if first else after)
 
 
 def _entries(steps: object) -> list[Any]:
