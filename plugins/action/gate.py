@@ -29,7 +29,7 @@ class ActionModule(FraisierAction):
                 self.say(f"  == {told}")
             time.sleep(POLL_SECONDS)
             answer = self._ask({"again": True, **asked})
-        keys = ("go", "halts", "moved", "promoted", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
+        keys = ("go", "halts", "moved", "over", "promoted", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
         return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}}
 
     def _ask(self, asked):
@@ -42,7 +42,8 @@ class ActionModule(FraisierAction):
 def step_of(step):
     """The step that is waited for, as the recorder takes it; ValidationError when it is none."""
     try:
-        return {"text": str(step["text"]), "seconds": float(step["seconds"]), "then": str(step.get("then") or "")}
+        asked = {"text": str(step["text"]), "seconds": float(step["seconds"]), "then": str(step.get("then") or "")}
+        return {**asked, "every": float(step.get("every") or 0), "watches": bool(step.get("watches")), "halts": str(step.get("halts") or "")}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         hint = "Give step with text and seconds, and then (abort or resume) when a person is to approve"
         raise ValidationError(f"step: {step!r} is no step that lasts", hint=hint, context={"option": "step", "value": str(step)}, cause=error) from error

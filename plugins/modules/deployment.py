@@ -79,6 +79,18 @@ options:
     description: Whether the driver of the traffic has weights, so that a step may name one.
     type: bool
     default: false
+  watch:
+    description: For how many seconds all hosts are watched after the last batch, before the deployment counts as a success.
+    type: raw
+    default: 0
+  watch_interval:
+    description: Seconds between two looks at all hosts. At most 120 looks are taken, so a long watch looks less often.
+    type: raw
+    default: 10
+  watch_failures:
+    description: After how many bad looks in a row at a host the deployment is undone.
+    type: int
+    default: 2
   max_failed:
     description: How many hosts may fail, a count or a percent, before the deployment is halted and undone.
     type: raw

@@ -35,6 +35,9 @@ options:
     description:
       - The step of O(at=during), with C(text), what it is for a person, and C(seconds), how long it lasts.
       - C(then) is what follows when nobody has promoted it by then, V(abort) or V(resume). Without it the step just ends.
+      - With C(every) the gate goes on after so many seconds, so that somebody can look; asked again with the same text, the step goes on until it is over.
+      - C(watches) says that it is the watch of all hosts after the last batch, in which the deployment is C(validating).
+      - C(halts) is a reason to go no further. What has changed is undone.
       - Its time stands still while an operator has paused the deployment.
     type: dict
 """
@@ -62,6 +65,10 @@ halts:
   type: bool
 moved:
   description: Whether anything changed in the batch that was begun last. One in which nothing did need not be watched.
+  returned: success
+  type: bool
+over:
+  description: Whether the step of O(at=during) is over, or is only to be looked at.
   returned: success
   type: bool
 promoted:

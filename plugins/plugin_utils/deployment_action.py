@@ -51,6 +51,9 @@ ASKED = (
     "batches",
     "steps",
     "weights",
+    "watch",
+    "watch_interval",
+    "watch_failures",
     "max_failed",
     "max_unreachable",
     "new_hosts",
@@ -61,7 +64,7 @@ ASKED = (
 )
 """Options of the task that the recorder is asked with as they are."""
 POLICY = (
-    *("fraise_type", "provider", "strategy", "batches", "steps", "max_failed", "max_unreachable", "pause", "approvals", "approve_own"),
+    *("fraise_type", "provider", "strategy", "batches", "steps", "max_failed", "max_unreachable", "pause", "watch", "approvals", "approve_own"),
     *("freezes", "environment_freezes"),
 )
 """Settings that are kept with each deployment: the audit tells when one differs from the deployment before."""
@@ -82,6 +85,9 @@ class DeploymentAction(FraisierAction):
         "batches": {"type": "raw", "default": [1]},
         "steps": {"type": "raw"},
         "weights": {"type": "bool", "default": False},
+        "watch": {"type": "raw", "default": 0},
+        "watch_interval": {"type": "raw", "default": 10},
+        "watch_failures": {"type": "int", "default": 2},
         "max_failed": {"type": "raw", "default": 0},
         "max_unreachable": {"type": "raw", "default": 0},
         "new_hosts": {"type": "bool", "default": False},

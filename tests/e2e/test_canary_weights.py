@@ -79,7 +79,8 @@ def test_a_balancer_that_is_away_takes_the_canary_back(shop: BalancedFleet) -> N
     log = shop.controller.folder / "output.log"
     wait_for(lambda: "waiting for approval" in log.read_text(encoding="utf-8") or process.poll() is not None, 60, "it never waited")
     shop.balancers["lb2"].stop()
-    assert shop.controller.run("promote", fraise="shop_api", reason="on").code == 0
+    told = shop.controller.run("promote", fraise="shop_api", reason="go on")
+    assert told.code == 0, told.output
     assert process.wait(90) != 0
     assert "the canary's share of the traffic could not be set" in log.read_text(encoding="utf-8")
     assert set(shop.serving().values()) == {"1.0.0"}

@@ -142,10 +142,18 @@ class Progress:
             entry.state = "unreachable" if outcome == "unreachable" else "failed"
             entry.shifted = changed is not False
 
-    def note_failure(self, host: str, error: dict[str, Any]) -> bool:
-        """A failure outside any step; a host whose own step has spoken already stays as it is. Returns whether it counts."""
+    def did_not_hold(self, host: str, reason: str, error: dict[str, Any]) -> None:
+        """A host on which the release was well and is not any more: all go back, whatever the budget."""
+        self.hosts[host].error = self.hosts[host].failure = error
+        self.halted = self.halted or reason
+
+    def note_failure(self, host: str, error: dict[str, Any], *, spoken: bool = False) -> bool:
+        """A failure outside any step, before the hosts settle. Returns whether it counts.
+
+        ``spoken``: of a task that tells its step's outcome itself, which is not to be hidden once the host has shifted.
+        """
         entry = self.hosts.get(host)
-        if entry is None or entry.state not in ("pending", "staged"):
+        if entry is None or self.settled or entry.state not in (("pending", "staged") if spoken else ("pending", "staged", "active")):
             return False
         entry.state, entry.error, entry.failure = "failed", error, error
         return True

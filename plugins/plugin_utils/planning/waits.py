@@ -14,15 +14,15 @@ DAY_SECONDS = 86400.0
 """How long a pause lasts whose end nobody gave, and the longest wait between two batches."""
 
 
-def bake_seconds(value: object, option: str = "rolling_pause") -> float:
-    """The seconds between two batches as a number; ValidationError for anything else."""
+def bake_seconds(value: object, option: str = "rolling_pause", what: str = "a time between two batches") -> float:
+    """The seconds of ``option``, which are ``what``, as a number; ValidationError for anything else."""
     try:
         seconds = float(str(value))
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= DAY_SECONDS:
         raise ValidationError(
-            f"{option}: {value!r} is not a time between two batches",
+            f"{option}: {value!r} is not {what}",
             hint=f"Give seconds, 0 to {DAY_SECONDS:g}",
             context={"option": option, "value": str(value)},
         )
@@ -55,7 +55,7 @@ class Lasting:
     """A step that lasts: ``left`` seconds more at ``seen_at``. Its time stands still while an operator's pause holds it.
 
     ``text``: what it is, for a person. ``then``: what follows when it was to be approved and nobody did: abort or resume; "" for a step that just ends.
-    ``promoted``: an operator ended it.
+    ``promoted``: an operator ended it. ``slice_left``: seconds until somebody looks at what is watched; None for a step in which nobody does.
     """
 
     text: str
@@ -63,12 +63,20 @@ class Lasting:
     seen_at: float
     then: str = ""
     promoted: bool = False
+    slice_left: float | None = None
 
     def pass_time(self, now: float, *, still: bool) -> None:
         """The time until ``now`` has passed, or stood ``still``."""
         if not still:
-            self.left = max(0.0, self.left - (now - self.seen_at))
+            passed = now - self.seen_at
+            self.left = max(0.0, self.left - passed)
+            self.slice_left = None if self.slice_left is None else max(0.0, self.slice_left - passed)
         self.seen_at = now
+
+    @property
+    def waits(self) -> float:
+        """Seconds until a gate goes on: to the end of the step, or to the next look."""
+        return 0.0 if self.promoted else self.left if self.slice_left is None else min(self.left, self.slice_left)
 
 
 @dataclass
@@ -104,14 +112,15 @@ class Waits:
             hold = Hold("pause", f"{self.pause.text}, {place}, until {self.pause.ends}, then: {self.pause.then}", self.pause.ends_at)
         elif at == "before" and self.baked_from is not None and now < self.baked_from + self.bake_seconds:
             hold = Hold("bake", f"waiting {self.bake_seconds:g} s {place}", self.baked_from + self.bake_seconds)
-        elif at == "during" and self.step is not None and self.step.left > 0 and not self.step.promoted:
-            hold = Hold("step", self.step.text, now + self.step.left)
+        elif at == "during" and self.step is not None and self.step.waits > 0:
+            hold = Hold("step", self.step.text, now + self.step.waits)
         self.holding = hold.kind if hold else ""
         return hold
 
     def skip(self, now: float) -> float | None:
         """End whatever a gate waits for now; seconds that were left, or nothing when none waits."""
-        if not self.holding:
+        # Between two looks of a step that is watched no gate waits, and the step lasts all the same.
+        if not self.holding and (self.step is None or self.step.slice_left is None):
             return None
         ends = [self.pause.ends_at] if self.pause else []
         if self.baked_from is not None:

@@ -99,7 +99,7 @@ class Obedience:
         """Take the pause away; one that no gate has met yet was not obeyed."""
         pause, current.waits.pause, current.waits.holding = current.waits.pause, None, ""
         if pause is not None and pause.began_at is not None:
-            self._emit("deployment.resumed", {"reason": why})
+            self._emit("deployment.resumed", {"reason": why, **_watched(current)})
         elif pause is not None:
             self._obeyed(pause.command, f"{NOT_OBEYED}it ended before a gate was reached; {why}")
 
@@ -139,6 +139,7 @@ class Obedience:
         self._obeyed(command["id"], f"goes on, {held}")
 
     def _promote(self, current: OpenDeployment, command: dict[str, Any], _store_clock: datetime) -> None:
+        watched = _watched(current)
         paused, during = current.waits.holding == "pause", current.waits.step is not None
         left = current.waits.skip(self._clock())
         if left is None:
@@ -146,7 +147,7 @@ class Obedience:
             return
         why = f"promoted by {_said(command)}"
         self._heard.append(why)
-        self._emit("deployment.resumed" if paused else "gate.promoted", {"reason": why})
+        self._emit("deployment.resumed" if paused else "gate.promoted", {"reason": why, **watched})
         self._obeyed(command["id"], f"goes on, {left:.0f} s before the end of the {'pause' if paused else 'step' if during else 'wait between batches'}")
 
     def _abort(self, current: OpenDeployment, command: dict[str, Any], _store_clock: datetime) -> None:
@@ -168,6 +169,11 @@ def moved(current: OpenDeployment) -> bool:
     names = groups[number] if 0 <= number < len(groups) else []
     entries = [current.progress.hosts[name] for name in names if name in current.progress.hosts]
     return any(entry.changed or entry.resumed for entry in entries) and not current.progress.passed_before(names)
+
+
+def _watched(current: OpenDeployment) -> dict[str, bool]:
+    """For the event of a pause that ends: a deployment that was watched is watched again."""
+    return {"validating": True} if current.waits.step is not None and current.waits.step.slice_left is not None else {}
 
 
 def _place(current: OpenDeployment, at: str) -> str:

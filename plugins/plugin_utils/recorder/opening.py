@@ -21,7 +21,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.debts imp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import AppliedPlan, admit_plan, chosen_plan
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import Takeover, look_back, to_recover
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.rollbacks import require_known, rollback_target
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.shaping import shape_of
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.shaping import shape_of, watch_of
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Lease, Opened, OpenRequest, Store
 
 
@@ -49,6 +49,7 @@ class OpenDeployment:
     usual_seconds: float | None = None
     waited: bool = False
     halt_told: bool = False
+    bad_looks: dict[str, int] = field(default_factory=dict)
 
 
 def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float, admission: Admission) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
         "max_failed": allowance(len(hosts), request["max_failed"], "rolling_max_failed"),
         "max_unreachable": unreachable_budget(request, len(hosts)),
         "pause_seconds": bake_seconds(request.get("pause") or 0),
+        **watch_of(request),
     }
     if digest is not None:
         plan["digest"] = digest

@@ -40,6 +40,10 @@ SURE_OF_LEASE = ("intent", "gate", "close")
 """Operations after which something changes, or is said for good: no answer on a lease that may be another's."""
 
 
+SPEAK_FOR_THEMSELVES = ("fraisier.deploy.release", "fraisier.deploy.traffic")
+"""Actions that tell the outcome of their step."""
+
+
 class Operations(Questions):
     """Answers the socket. Every method gets the request and a ``reply`` that may be called now or once something is safe in the store."""
 
@@ -214,6 +218,10 @@ class Operations(Questions):
         host, step = request["host"], request["step"]
         health = str((request.get("health") or {}).get("status") or "")
         self.current.progress.record(host, step, request["outcome"], request.get("release"), request.get("error"), request.get("changed"), health)
+        if step == "verify" and self.current.plan.get("watch"):
+            from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.watching import take_look
+
+            take_look(self.current, request)
         kept = {key: request.get(key) for key in ("changed", "outcome", "release", "error", "options", "releases", "interrupted")}
         self.current.checks.setdefault(host, {})[step] = {**kept, "health": health}
         if (request.get("error") or {}).get("code") == FencedError.code and self.keeper is not None:
@@ -233,7 +241,7 @@ class Operations(Questions):
             return  # refusing to go on is no failure of a host
         message = str(event.data.get("message", ""))
         error = {"code": "DEPLOYMENT_ERROR", "category": "UNKNOWN", "message": message, "hint": f"See the task {event.data.get('name')}"}
-        if current.progress.note_failure(event.host, error):
+        if current.progress.note_failure(event.host, error, spoken=event.data.get("action") in SPEAK_FOR_THEMSELVES):
             told = {"step_id": str(uuid7()), "step": "task", "outcome": "failed", "changed": False, "error": error}
             self.emit("step.outcome", told, event.host)
 
@@ -243,7 +251,7 @@ class Operations(Questions):
         current = self._open()
         self._require_controller()
         if request["at"] == "during" and not request.get("again"):
-            self.emit("gate.waiting", begin_step(current, request["step"], self.clock()))
+            self._begin_step(current, request["step"])
         if request["at"] == "before" and not request.get("again"):
             current.batches_seen += 1
             hold_to_plan(current)
@@ -269,8 +277,18 @@ class Operations(Questions):
             "undo": undo,
             "last_good": current.progress.last_good,
         }
-        told = {"halts": halts, "promoted": promoted, "moved": moved(current), "told": self.obedience.heard()}
+        told = {"halts": halts, "promoted": promoted, "over": current.waits.step is None, "moved": moved(current), "told": self.obedience.heard()}
         self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer, **told}))
+
+    def _begin_step(self, current: OpenDeployment, step: dict[str, Any]) -> None:
+        if step.get("watches"):
+            from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.watching import begin_watch
+
+            if not begin_watch(current):
+                return
+        began = begin_step(current, step, self.clock())
+        if began is not None:
+            self.emit("deployment.validating" if step.get("watches") else "gate.waiting", began)
 
     def _check_staged(self, current: OpenDeployment) -> None:
         """What was staged is known by its digest now: a release in quarantine goes no further, under whatever name."""

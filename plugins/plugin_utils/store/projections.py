@@ -50,7 +50,7 @@ def project(connection: Connection, target: Target, event: Event) -> None:
         debts.note_end(connection, target.row, event)
     elif event.type == "deployment.interrupted":
         _interrupt(connection, target, event)
-    elif event.type in ("deployment.paused", "deployment.resumed"):
+    elif event.type in ("deployment.paused", "deployment.resumed", "deployment.validating"):
         _pause(connection, target, event)
     elif event.type == "command.obeyed":
         commands.obey(connection, target.key, event)
@@ -113,12 +113,16 @@ def _close(connection: Connection, target: Target, event: Event) -> None:
 
 
 def _pause(connection: Connection, target: Target, event: Event) -> None:
-    """A deployment waits for an operator, or goes on; one that has ended stays ended."""
+    """A deployment waits for an operator, goes on, or is watched after its last batch; one that has ended stays ended."""
     paused = event.type == "deployment.paused"
-    before, after = ("in_progress", "paused") if paused else ("paused", "in_progress")
+    before, after = {
+        "deployment.paused": (("in_progress", "validating"), "paused"),
+        "deployment.resumed": (("paused",), "validating" if event.data.get("validating") else "in_progress"),
+        "deployment.validating": (("in_progress",), "validating"),
+    }[event.type]
     connection.execute(
         update(deployment)
-        .where(deployment.c.pk_deployment == target.key, deployment.c.status == before)
+        .where(deployment.c.pk_deployment == target.key, deployment.c.status.in_(before))
         .values(status=after, status_reason=optional(event.data.get("reason")) if paused else None)
     )
 

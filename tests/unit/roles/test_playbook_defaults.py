@@ -61,5 +61,5 @@ def test_every_play_pins_what_a_user_s_ansible_cfg_could_break_it_with(path: Pat
 
 def test_no_play_of_a_deployment_lets_a_task_be_cut_off_by_a_timeout_of_ansible() -> None:
     of_a_deployment = [play for name in ("deploy.yml", "common/steps.yml") for play in plays(CHECKOUT / "playbooks" / name)]
-    assert len(of_a_deployment) == 5
+    assert len(of_a_deployment) == 6
     assert [play["name"] for play in of_a_deployment if play.get("timeout") != 0] == []

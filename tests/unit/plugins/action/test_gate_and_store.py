@@ -13,8 +13,8 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.protocol 
 from tests.unit.plugins.action.acting import Recorder, act
 
 DECISION = {
-    "go": False, "halts": True, "moved": True, "promoted": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1, "batches": 3,
-    "undo": {"web2": "1.0.0"}, "last_good": "1.0.0",
+    "go": False, "halts": True, "moved": True, "over": True, "promoted": False, "reason": "2 of 2 hosts failed", "failed_hosts": ["web1"], "batch": 1,
+    "batches": 3, "undo": {"web2": "1.0.0"}, "last_good": "1.0.0",
 }  # fmt: skip
 QUIET: dict[str, list[str]] = {"told": []}
 CHECKED = {
@@ -60,7 +60,10 @@ def test_a_step_that_lasts_is_told_to_the_recorder_once(listening: Recorder, mon
     result = act(gate.ActionModule, {"at": "during", "step": {"text": "pause", "seconds": "9", "then": "abort"}})
     assert (result["go"], result["promoted"]) == (True, True)
     asked = {"at": "during", "hosts": ["web1", "web2"]}
-    assert listening.of("gate") == [{**asked, "step": {"text": "pause", "seconds": 9.0, "then": "abort"}}, {**asked, "again": True}]
+    assert listening.of("gate") == [
+        {**asked, "step": {"text": "pause", "seconds": 9.0, "then": "abort", "every": 0.0, "watches": False, "halts": ""}},
+        {**asked, "again": True},
+    ]
 
 
 @pytest.mark.parametrize("step", [None, {}, {"text": "pause"}, {"text": "pause", "seconds": "soon"}])

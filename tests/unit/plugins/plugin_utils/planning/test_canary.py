@@ -51,9 +51,9 @@ def test_steps_follow_the_hosts_that_they_are_for() -> None:
     ]
 
 
-def test_the_first_deployment_has_nothing_to_compare_with_and_goes_to_all_hosts_at_once() -> None:
+def test_the_first_deployment_has_nothing_to_compare_with_and_waits_for_nothing() -> None:
     canary = read_canary([{"hosts": 1}, {"analysis": 600}, {"hosts": "100%"}], 10, first=True)
-    assert (canary.batches, canary.after) == ([10], [[]])
+    assert (canary.batches, canary.after) == ([1, 9], [[], []])
 
 
 def test_even_the_first_deployment_refuses_what_is_wrong() -> None:

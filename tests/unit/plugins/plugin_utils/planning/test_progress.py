@@ -164,8 +164,21 @@ def test_a_failure_outside_any_step_counts_once_and_never_hides_the_step_s_own_w
     progress.note_failure("web1", {"code": "DEPLOYMENT_ERROR"})
     assert progress.may_go().failed == ["web1"]
     shift(progress, "web2")
-    progress.note_failure("web2", {"code": "DEPLOYMENT_ERROR"})
+    progress.note_failure("web2", {"code": "DEPLOYMENT_ERROR"}, spoken=True)
     assert progress.hosts["web2"].state == "active"
+
+
+def test_a_task_of_one_s_own_that_fails_after_the_shift_counts_until_the_hosts_settle():
+    progress = started()
+    shift(progress, "web1")
+    assert progress.note_failure("web1", {"code": "DEPLOYMENT_ERROR"})
+    assert progress.may_go().failed == ["web1"]
+    assert progress.to_undo() == {"web1": "1.0"}
+    later = started()
+    for host in HOSTS:
+        shift(later, host)
+    later.begin_undo()
+    assert not later.note_failure("web1", {"code": "DEPLOYMENT_ERROR"}), "what fails while old releases are cleared away undoes nothing"
 
 
 def test_hosts_that_were_reverted_by_hand_are_no_success():
