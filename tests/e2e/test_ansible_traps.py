@@ -96,7 +96,16 @@ def test_o10_a_gate_asked_once_is_asked_once_for_each_batch(first: First) -> Non
 
 
 def test_p9_values_that_ansible_tags_are_stored_as_plain_values(first: First) -> None:
-    plan = {"version": "1.1.0", "hosts": NAMES, "batches": [2, 2, 2], "groups": BATCHES, "max_failed": 0, "max_unreachable": 0, "pause_seconds": 0.0}
+    plan = {
+        "version": "1.1.0",
+        "strategy": "rolling",
+        "hosts": NAMES,
+        "batches": [2, 2, 2],
+        "groups": BATCHES,
+        "max_failed": 0,
+        "max_unreachable": 0,
+        "pause_seconds": 0.0,
+    }
     assert first.record["plan"] == plan
     assert [row["version_after"] for row in first.record["hosts"]] == ["1.1.0"] * 6
 
