@@ -31,6 +31,8 @@ EMPTY_CONFIGURATION = Path(tempfile.mkdtemp()) / "ansible.cfg"
 
 @pytest.fixture(scope="module", autouse=True)
 def _empty_configuration() -> Iterator[None]:
+    # A worker may come back to this file after it had left it.
+    EMPTY_CONFIGURATION.parent.mkdir(exist_ok=True)
     EMPTY_CONFIGURATION.touch()
     yield
     shutil.rmtree(EMPTY_CONFIGURATION.parent)
