@@ -30,7 +30,8 @@ class ActionModule(FraisierAction):
             time.sleep(POLL_SECONDS)
             answer = self._ask({"again": True, **asked})
         keys = ("go", "halts", "moved", "over", "promoted", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")
-        return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}}
+        batch = {"hosts": answer["hosts"]} if "hosts" in answer else {}
+        return {"changed": False, "at": arguments["at"], **{key: answer[key] for key in keys}, **batch}
 
     def _ask(self, asked):
         """One answer; what operators did meanwhile is shown at once."""

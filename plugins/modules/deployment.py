@@ -79,6 +79,12 @@ options:
     description: Whether the driver of the traffic has weights, so that a step may name one.
     type: bool
     default: false
+  adaptive:
+    description:
+      - Whether the batches of O(strategy=rolling) grow after healthy ones and halve after slow or failed ones.
+      - The first width of O(batches) is the first and what is added, the widest of them the most.
+    type: bool
+    default: false
   watch:
     description: For how many seconds all hosts are watched after the last batch, before the deployment counts as a success.
     type: raw

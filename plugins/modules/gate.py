@@ -71,6 +71,11 @@ over:
   description: Whether the step of O(at=during) is over, or is only to be looked at.
   returned: success
   type: bool
+hosts:
+  description: The hosts of this batch, when the width of batches adapts; none when no host is left.
+  returned: when the plan is adaptive
+  type: list
+  elements: str
 promoted:
   description: Whether an operator ended the step of O(at=during) before its time.
   returned: success

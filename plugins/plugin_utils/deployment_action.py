@@ -51,6 +51,7 @@ ASKED = (
     "batches",
     "steps",
     "weights",
+    "adaptive",
     "watch",
     "watch_interval",
     "watch_failures",
@@ -64,7 +65,7 @@ ASKED = (
 )
 """Options of the task that the recorder is asked with as they are."""
 POLICY = (
-    *("fraise_type", "provider", "strategy", "batches", "steps", "max_failed", "max_unreachable", "pause", "watch", "approvals", "approve_own"),
+    *("fraise_type", "provider", "strategy", "batches", "steps", "adaptive", "max_failed", "max_unreachable", "pause", "watch", "approvals", "approve_own"),
     *("freezes", "environment_freezes"),
 )
 """Settings that are kept with each deployment: the audit tells when one differs from the deployment before."""
@@ -85,6 +86,7 @@ class DeploymentAction(FraisierAction):
         "batches": {"type": "raw", "default": [1]},
         "steps": {"type": "raw"},
         "weights": {"type": "bool", "default": False},
+        "adaptive": {"type": "bool", "default": False},
         "watch": {"type": "raw", "default": 0},
         "watch_interval": {"type": "raw", "default": 10},
         "watch_failures": {"type": "int", "default": 2},

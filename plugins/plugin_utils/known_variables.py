@@ -42,6 +42,7 @@ KNOWN = frozenset(
         "fraise_watch",
         "fraise_watch_failures",
         "fraise_watch_interval",
+        "rolling_adaptive",
         "rolling_batches",
         "rolling_max_failed",
         "rolling_max_unreachable",

@@ -15,6 +15,7 @@ from ansible_collections.fraisier.deploy.plugins.module_utils.errors import Vali
 VARIABLES: dict[str, dict[str, str]] = {
     "fraisier.deploy.audit": {"host": "audit_host", "query": "audit", "type": "audit_type"},
     "fraisier.deploy.deployment": {
+        "adaptive": "rolling_adaptive",
         "approvals": "fraise_approvals",
         "approve_own": "fraise_approve_own",
         "batches": "rolling_batches",

@@ -86,7 +86,7 @@ def static_part(request: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str
         **{name: request[name] for name in ("fraise", "environment", "kind", "provider", "strategy")},
         "version": plan["version"],
         "batches": [list(group) for group in plan["groups"]],
-        **({"after": [list(steps) for steps in plan["after"]]} if plan.get("after") else {}),
+        **{name: plan[name] for name in ("adaptive", "after", "watch") if plan.get(name)},
         "budgets": {name: plan[name] for name in sorted(plan) if name.startswith(("max_", "pause_"))},
     }
 
@@ -144,6 +144,9 @@ def static_differences(document: Mapping[str, Any], found: Mapping[str, Any]) ->
         differences.append(Difference("batches", None, _groups(document["batches"]), _groups(found["batches"])))
     if document.get("after") != found.get("after"):
         differences.append(Difference("canary_steps", None, _steps(document.get("after")), _steps(found.get("after"))))
+    for name, option in (("adaptive", "rolling_adaptive"), ("watch", "fraise_watch")):
+        if document.get(name) != found.get(name):
+            differences.append(Difference(option, None, _pairs(document.get(name)), _pairs(found.get(name))))
     for name in sorted({*document["budgets"], *found["budgets"]}):
         if document["budgets"].get(name) != found["budgets"].get(name):
             differences.append(Difference(name, None, _text(document["budgets"].get(name)), _text(found["budgets"].get(name))))
@@ -262,6 +265,10 @@ def step_text(step: Mapping[str, Any]) -> str:
         return f"approval within {step['seconds']:g} s, then {step['then']}"
     looks = f", a look every {step['interval']:g} s" if step["kind"] == "analysis" else ""
     return f"{step['kind']} {step['seconds']:g} s{looks}"
+
+
+def _pairs(values: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in values.items()) if values else "nothing"
 
 
 def _groups(batches: Sequence[Sequence[str]]) -> str:

@@ -65,7 +65,7 @@ class Obedience:
             return None
         before, pause = waits.holding, waits.pause
         begins = pause is not None and pause.began_at is None
-        found = waits.look(at, current.batches_seen, len(current.plan["batches"]), now)
+        found = waits.look(at, current.batches_seen, current.batches, now)
         if found is None:
             return None
         current.waited = True

@@ -50,6 +50,12 @@ class OpenDeployment:
     waited: bool = False
     halt_told: bool = False
     bad_looks: dict[str, int] = field(default_factory=dict)
+    adapting: Any = None
+
+    @property
+    def batches(self) -> int:
+        """How many batches there are, or so far when their width adapts."""
+        return len(self.plan["groups"] if self.plan.get("adaptive") else self.plan["batches"])
 
 
 def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: str, lease_seconds: float, admission: Admission) -> dict[str, Any]:

@@ -44,6 +44,13 @@ SPEAK_FOR_THEMSELVES = ("fraisier.deploy.release", "fraisier.deploy.traffic")
 """Actions that tell the outcome of their step."""
 
 
+NO_BATCH = {
+    **dict.fromkeys(("halts", "moved", "promoted"), False),
+    **{"go": True, "over": True, "reason": "", "last_good": None, "failed_hosts": [], "undo": {}, "hosts": []},  # noqa: PIE800 - one line for each kind
+}
+"""A gate's answer when the batches adapt and no host is left."""
+
+
 class Operations(Questions):
     """Answers the socket. Every method gets the request and a ``reply`` that may be called now or once something is safe in the store."""
 
@@ -222,6 +229,10 @@ class Operations(Questions):
             from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.watching import take_look
 
             take_look(self.current, request)
+        if self.current.plan.get("adaptive"):
+            from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.adapting import note_pace
+
+            note_pace(self.current, request)
         kept = {key: request.get(key) for key in ("changed", "outcome", "release", "error", "options", "releases", "interrupted")}
         self.current.checks.setdefault(host, {})[step] = {**kept, "health": health}
         if (request.get("error") or {}).get("code") == FencedError.code and self.keeper is not None:
@@ -253,6 +264,9 @@ class Operations(Questions):
         if request["at"] == "during" and not request.get("again"):
             self._begin_step(current, request["step"])
         if request["at"] == "before" and not request.get("again"):
+            if current.plan.get("adaptive") and not self._next_batch(current):
+                reply({"ok": True, **NO_BATCH, "batch": current.batches_seen, "batches": current.batches_seen, "told": self.obedience.heard()})
+                return
             current.batches_seen += 1
             hold_to_plan(current)
             self._check_staged(current)
@@ -268,17 +282,29 @@ class Operations(Questions):
         if request["at"] == "after":
             self.obedience.batch_ended(current)
         undo = current.progress.begin_undo() if request["at"] == "settle" else {}
+        adaptive = {"hosts": (current.plan["groups"] or [[]])[-1]} if current.plan.get("adaptive") and request["at"] in ("before", "after") else {}
         answer = {
             "go": decision.go,
             "reason": decision.reason,
             "failed_hosts": decision.failed,
             "batch": current.batches_seen,
-            "batches": len(current.plan["batches"]),
+            "batches": current.batches,
             "undo": undo,
             "last_good": current.progress.last_good,
         }
         told = {"halts": halts, "promoted": promoted, "over": current.waits.step is None, "moved": moved(current), "told": self.obedience.heard()}
-        self.emit("gate.decided", {"at": request["at"], "hosts": request.get("hosts"), **answer}, None, lambda: reply({"ok": True, **answer, **told}))
+        decided = {"at": request["at"], "hosts": request.get("hosts"), **answer, **adaptive}
+        self.emit("gate.decided", decided, None, lambda: reply({"ok": True, **answer, **adaptive, **told}))
+
+    def _next_batch(self, current: OpenDeployment) -> bool:
+        from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.adapting import next_batch
+
+        if not current.progress.may_go().go:
+            return True  # the gate says so
+        batch = next_batch(current)
+        if batch is not None:
+            self.emit("batch.sized", batch)
+        return batch is not None
 
     def _begin_step(self, current: OpenDeployment, step: dict[str, Any]) -> None:
         if step.get("watches"):

@@ -28,6 +28,7 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Store
 OPTIONS_OF_PLAN = {
     "strategy": "strategy",
     "after": "after",
+    "adaptive": "adaptive",
     "watch_of_plan": "watch",
     "batches": "batches",
     "max_failed": "max_failed",

@@ -43,6 +43,15 @@ def watch_of(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"watch": {"seconds": seconds, "interval": interval, "failures": failures, "looks": math.ceil(seconds / interval) + 1}}
 
 
+def _adaptive(widths: list[int], hosts: int, request: Mapping[str, Any]) -> dict[str, Any]:
+    """One batch of all hosts for Ansible, which the recorder cuts while it runs."""
+    from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.adaptive import bounds_of
+
+    given = request["adaptive"]
+    bounds = given if isinstance(given, Mapping) else bounds_of(widths, hosts).to_dict()
+    return {"batches": [hosts], "adaptive": {**bounds, "batches": math.ceil(hosts / int(bounds["least"]))}}
+
+
 def shape_of(request: Mapping[str, Any], hosts: int, *, first: bool) -> dict[str, Any]:
     """{strategy, batches} of a plan for ``hosts`` hosts; of a canary ``after``, too: the steps after each batch. ``first``: nothing was ever deployed.
 
@@ -52,7 +61,8 @@ def shape_of(request: Mapping[str, Any], hosts: int, *, first: bool) -> dict[str
     if request.get("after"):
         return {"strategy": strategy, "batches": batch_widths(hosts, request["batches"]), "after": request["after"]}
     if strategy != "canary" or request["kind"] not in CANARY_KINDS:
-        return {"strategy": strategy, "batches": batch_widths(hosts, request["batches"])}
+        widths = batch_widths(hosts, request["batches"])
+        return {"strategy": strategy, **(_adaptive(widths, hosts, request) if request.get("adaptive") and hosts > 1 else {"batches": widths})}
     # Only a canary pays for the import.
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.canary import DEFAULT_STEPS, read_canary
 
