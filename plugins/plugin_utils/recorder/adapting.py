@@ -29,12 +29,14 @@ class Adapting:
 
 def adapting(current: OpenDeployment) -> Adapting:
     """What is known so far; the first question makes the plan's one batch of all hosts into none, to be filled batch by batch."""
-    if current.adapting is None:
-        given = current.plan["adaptive"]
-        bounds = Bounds(int(given["first"]), int(given["least"]), int(given["most"]))
-        current.adapting = Adapting(bounds, bounds.first)
-        current.plan["groups"] = []
-    return current.adapting
+    known: Adapting | None = current.adapting
+    if known is not None:
+        return known
+    given = current.plan["adaptive"]
+    bounds = Bounds(int(given["first"]), int(given["least"]), int(given["most"]))
+    begun = current.adapting = Adapting(bounds, bounds.first)
+    current.plan["groups"] = []
+    return begun
 
 
 def next_batch(current: OpenDeployment) -> dict[str, Any] | None:

@@ -44,7 +44,7 @@ SPEAK_FOR_THEMSELVES = ("fraisier.deploy.release", "fraisier.deploy.traffic")
 """Actions that tell the outcome of their step."""
 
 
-NO_BATCH = {
+NO_BATCH: dict[str, Any] = {
     **dict.fromkeys(("halts", "moved", "promoted"), False),
     **{"go": True, "over": True, "reason": "", "last_good": None, "failed_hosts": [], "undo": {}, "hosts": []},  # noqa: PIE800 - one line for each kind
 }
