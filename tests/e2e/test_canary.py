@@ -21,6 +21,7 @@ APPROVED = [{"hosts": 1}, {"pause": {"until": "approved", "expires": 120}}, {"ho
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFleet]:
     folder = tmp_path_factory.mktemp("canary")
     fleet = LocalFleet(folder, NAMES, f"sqlite:///{folder}/store.db", fraise_strategy="canary", canary_steps=APPROVED, **UNDO_LEAVES_NO_LOCK)
+    fleet.controller.settings.update({"FRAISIER_LEASE_SECONDS": "3", "FRAISIER_HEARTBEAT_SECONDS": "1"})
     for number in range(5):
         fleet.release(f"1.{number}")
     first = fleet.controller.deploy("shop_api", "1.0")
@@ -79,3 +80,29 @@ def test_bad_steps_are_refused_before_anything_changes(shop: LocalFleet) -> None
     assert run.code != 0
     assert "canary_steps[1]: 1 goes back: 2 of 3 hosts have the release by then" in run.output
     assert set(shop.serving().values()) == {"1.3"}
+
+
+def test_going_back_is_not_tried_out_first(shop: LocalFleet) -> None:
+    run = shop.controller.run("rollback", fraise="shop_api", version="1.0", rolling_adaptive=True)
+    assert run.code == 0, run.output
+    assert "waiting" not in run.output
+    assert set(shop.serving().values()) == {"1.0"}
+
+
+def test_a_run_that_was_killed_goes_on_after_the_batch_that_was_approved(shop: LocalFleet) -> None:
+    approval = {"pause": {"until": "approved", "expires": 120}}
+    steps = {"canary_steps": [{"hosts": 1}, approval, {"hosts": 2}, approval, {"hosts": 3}]}
+    process = shop.controller.start("deploy", fraise="shop_api", version="1.4", **steps)
+    wait_for(lambda: "batch 1 of 3: waiting for approval" in output(shop) or process.poll() is not None, 40, "no wait after the first batch")
+    assert shop.controller.run("promote", fraise="shop_api", reason="looks well").code == 0
+    wait_for(lambda: "batch 2 of 3: waiting for approval" in output(shop) or process.poll() is not None, 40, "no wait after the second batch")
+    process.kill()
+    process.wait(10)
+
+    again = shop.controller.start("deploy", fraise="shop_api", version="1.4", wait=30, **steps)
+    wait_for(lambda: "batch 2 of 3: waiting for approval" in output(shop) or again.poll() is not None, 60, "it did not go on")
+    assert "batch 1 of 3: waiting" not in output(shop)
+    assert shop.serving() == {"web1": "1.4", "web2": "1.4", "web3": "1.0"}
+    assert shop.controller.run("abort", fraise="shop_api", reason="looks odd").code == 0
+    assert again.wait(60) != 0
+    assert set(shop.serving().values()) == {"1.0"}, "what the run before had changed goes back, too"

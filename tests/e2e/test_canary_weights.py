@@ -73,6 +73,20 @@ def test_a_share_without_a_balancer_is_refused_before_anything_changes(shop: Bal
     assert set(shop.serving().values()) == {"1.0.0"}
 
 
+def test_a_share_that_a_killed_run_left_is_gone_after_a_recovery(shop: BalancedFleet) -> None:
+    shop.controller.settings.update({"FRAISIER_LEASE_SECONDS": "3", "FRAISIER_HEARTBEAT_SECONDS": "1"})
+    process = shop.controller.start("deploy", fraise="shop_api", version="2.0.0")
+    log = shop.controller.folder / "output.log"
+    wait_for(lambda: "waiting for approval" in log.read_text(encoding="utf-8") or process.poll() is not None, 60, "it never waited")
+    process.kill()
+    process.wait(10)
+    assert {servers["web1"] for servers in weights(shop).values()} == {11}
+    run = shop.controller.run("recover", fraise="shop_api", recover="undo", wait=30)
+    assert run.code == 0, run.output
+    assert weights(shop) == {name: dict.fromkeys(HOSTS, 100) for name in shop.balancers}
+    assert set(shop.serving().values()) == {"1.0.0"}
+
+
 def test_a_balancer_that_is_away_takes_the_canary_back(shop: BalancedFleet) -> None:
     shop.set(canary_steps=[{"hosts": 1}, {"pause": {"until": "approved", "expires": 60}}, {"weight": "5%"}, {"hosts": 3}])
     process = shop.controller.start("deploy", fraise="shop_api", version="2.0.0")
@@ -84,3 +98,4 @@ def test_a_balancer_that_is_away_takes_the_canary_back(shop: BalancedFleet) -> N
     assert process.wait(90) != 0
     assert "the canary's share of the traffic could not be set" in log.read_text(encoding="utf-8")
     assert set(shop.serving().values()) == {"1.0.0"}
+    assert "is still in force, for it could not be set back" in str(shop.controller.latest()["status_reason"])

@@ -68,6 +68,7 @@ class Progress:
     inspected: dict[str, str | None] = field(default_factory=dict)
     unwell: set[str] = field(default_factory=set)
     undoing: bool = False
+    unequal: str = ""
     passed: frozenset[str] = frozenset()
 
     @classmethod
@@ -93,9 +94,8 @@ class Progress:
         if step in TRAFFIC_STEPS:
             if outcome not in ("ok", "unchanged"):
                 traffic_failed(entry, step, error, settled=self.settled)
-                if step == "weight" and not self.settled:
-                    # It is the whole canary's share that is not what was asked for, whichever host's step it was.
-                    self.halted = self.halted or f"the canary's share of the traffic could not be set: {(error or {}).get('message')}"
+                if step == "weight":
+                    self._share_not_set(str((error or {}).get("message")))
             return
         entry.step = step
         release = release or {}
@@ -118,6 +118,13 @@ class Progress:
             entry.error = error
             if step not in ("revert", "inspect"):
                 entry.failure = error
+
+    def _share_not_set(self, why: str) -> None:
+        """It is the whole canary's share that is not what was asked for, whichever host's step it was."""
+        if self.settled:
+            self.unequal = f"; the canary's share of the traffic is still in force, for it could not be set back: {why}"
+        else:
+            self.halted = self.halted or f"the canary's share of the traffic could not be set: {why}"
 
     def _staged(self, entry: HostProgress, outcome: str, release: dict[str, Any]) -> None:
         if outcome in ("ok", "unchanged"):
@@ -222,7 +229,11 @@ class Progress:
         return ""
 
     def outcome(self) -> tuple[str, str]:
-        """(status, reason) at the end, of contracts.md's statuses."""
+        """(status, reason) at the end, of contracts.md's statuses; the reason tells what the balancers were left with, too."""
+        status, reason = self._outcome()
+        return status, f"{reason}{self.unequal}"
+
+    def _outcome(self) -> tuple[str, str]:
         states = [entry.state for entry in self.hosts.values()]
         if self.lease_lost:
             return "failed", self.halted or "the lock went to another deployment (LEASE_LOST)"

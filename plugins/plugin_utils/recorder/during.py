@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.fraisier.deploy.plugins.module_utils.redaction import shorten_line
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits import Lasting
 
-LONGEST_REASON = 500
-
 if TYPE_CHECKING:
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment
+
+LONGEST_REASON = 500
 
 
 def begin_step(current: OpenDeployment, step: Mapping[str, Any], now: float) -> dict[str, Any] | None:
@@ -35,7 +35,7 @@ def begin_step(current: OpenDeployment, step: Mapping[str, Any], now: float) -> 
 
 
 def end_step(current: OpenDeployment) -> bool:
-    """The gate goes on, for the step has lasted its time, it is to be looked at, or an operator has spoken: whether he promoted it.
+    """The gate goes on, for the step has lasted its time, it is to be looked at, or an operator has spoken: whether that was a promotion.
 
     A step that nobody approved aborts the deployment. In check mode nothing lasts.
     """

@@ -83,7 +83,7 @@ def open_in_store(store: Store, request: dict[str, Any], hosts: list[str], run: 
     admission.version = version
     # Before the lock is asked for: whoever would wait for it is told at once, and check mode is told, too.
     admission.judge(store.admissions.facts(fraise, environment, version))
-    shape = shape_of(request, len(hosts), first=not store.recorded_versions(fraise, environment))
+    shape = shape_of(request, len(hosts), first=lambda: not store.recorded_versions(fraise, environment))
     widths = shape["batches"]
     plan = {
         "version": version,

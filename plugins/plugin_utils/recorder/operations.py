@@ -26,12 +26,12 @@ from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.waits imp
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder import comparing, debts
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.admission import Admission
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.closing import closing_answer, closing_data
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.during import begin_step, end_step
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.gates import Gates
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.leases import NEVER, LeaseKeeper
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience, moved
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.obedience import Obedience
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.opening import OpenDeployment, open_in_store, opened
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import hold_to_plan, make_plan, planned_for
-from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.questions import Questions, Reply
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.plans import make_plan, planned_for
+from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.questions import Reply
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.recovering import decide_recovery, ended_well, settled_events
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.sink import Job, Sink
 from ansible_collections.fraisier.deploy.plugins.plugin_utils.store import Event, Store
@@ -44,14 +44,7 @@ SPEAK_FOR_THEMSELVES = ("fraisier.deploy.release", "fraisier.deploy.traffic")
 """Actions that tell the outcome of their step."""
 
 
-NO_BATCH: dict[str, Any] = {
-    **dict.fromkeys(("halts", "moved", "promoted"), False),
-    **{"go": True, "over": True, "reason": "", "last_good": None, "failed_hosts": [], "undo": {}, "hosts": []},  # noqa: PIE800 - one line for each kind
-}
-"""A gate's answer when the batches adapt and no host is left."""
-
-
-class Operations(Questions):
+class Operations(Gates):
     """Answers the socket. Every method gets the request and a ``reply`` that may be called now or once something is safe in the store."""
 
     def __init__(self, settings: dict[str, Any], sink: Sink, clock: Callable[[], float] = time.monotonic) -> None:
@@ -255,75 +248,6 @@ class Operations(Questions):
         if current.progress.note_failure(event.host, error, spoken=event.data.get("action") in SPEAK_FOR_THEMSELVES):
             told = {"step_id": str(uuid7()), "step": "task", "outcome": "failed", "changed": False, "error": error}
             self.emit("step.outcome", told, event.host)
-
-    # -- gates --------------------------------------------------------------------------------------------------------------------------------
-
-    def _op_gate(self, request: dict[str, Any], reply: Reply) -> None:
-        current = self._open()
-        self._require_controller()
-        if request["at"] == "during" and not request.get("again"):
-            self._begin_step(current, request["step"])
-        if request["at"] == "before" and not request.get("again"):
-            if current.plan.get("adaptive") and not self._next_batch(current):
-                reply({"ok": True, **NO_BATCH, "batch": current.batches_seen, "batches": current.batches_seen, "told": self.obedience.heard()})
-                return
-            current.batches_seen += 1
-            hold_to_plan(current)
-            self._check_staged(current)
-        if self.settings.get("required") and self.sink.away and current.lease is not None:
-            current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
-        waiting = None if request.get("end") else self.obedience.hold(current, request["at"])
-        if waiting is not None:
-            reply({"ok": True, **waiting, "told": self.obedience.heard()})
-            return
-        promoted = request["at"] == "during" and end_step(current)
-        decision = current.progress.may_go()
-        halts, current.halt_told = not decision.go and not current.halt_told, current.halt_told or not decision.go
-        if request["at"] == "after":
-            self.obedience.batch_ended(current)
-        undo = current.progress.begin_undo() if request["at"] == "settle" else {}
-        adaptive = {"hosts": (current.plan["groups"] or [[]])[-1]} if current.plan.get("adaptive") and request["at"] in ("before", "after") else {}
-        answer = {
-            "go": decision.go,
-            "reason": decision.reason,
-            "failed_hosts": decision.failed,
-            "batch": current.batches_seen,
-            "batches": current.batches,
-            "undo": undo,
-            "last_good": current.progress.last_good,
-        }
-        told = {"halts": halts, "promoted": promoted, "over": current.waits.step is None, "moved": moved(current), "told": self.obedience.heard()}
-        decided = {"at": request["at"], "hosts": request.get("hosts"), **answer, **adaptive}
-        self.emit("gate.decided", decided, None, lambda: reply({"ok": True, **answer, **adaptive, **told}))
-
-    def _next_batch(self, current: OpenDeployment) -> bool:
-        from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.adapting import next_batch
-
-        if not current.progress.may_go().go:
-            return True  # the gate says so
-        batch = next_batch(current)
-        if batch is not None:
-            self.emit("batch.sized", batch)
-        return batch is not None
-
-    def _begin_step(self, current: OpenDeployment, step: dict[str, Any]) -> None:
-        if step.get("watches"):
-            from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.watching import begin_watch
-
-            if not begin_watch(current):
-                return
-        began = begin_step(current, step, self.clock())
-        if began is not None:
-            self.emit("deployment.validating" if step.get("watches") else "gate.waiting", began)
-
-    def _check_staged(self, current: OpenDeployment) -> None:
-        """What was staged is known by its digest now: a release in quarantine goes no further, under whatever name."""
-        admission = current.admission
-        passed = admission.staged(current.checks) if current.progress.may_go().go else []
-        if passed:
-            self.emit("override.used", {"by": admission.user, "reason": admission.override, "passed": passed})
-        if admission.refusal is not None:
-            current.progress.halted = current.progress.halted or f"{admission.refusal.message} ({admission.refusal.code})"
 
     # -- recover ------------------------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.fraisier.deploy.plugins.module_utils.errors import ValidationError
@@ -52,19 +52,20 @@ def _adaptive(widths: list[int], hosts: int, request: Mapping[str, Any]) -> dict
     return {"batches": [hosts], "adaptive": {**bounds, "batches": math.ceil(hosts / int(bounds["least"]))}}
 
 
-def shape_of(request: Mapping[str, Any], hosts: int, *, first: bool) -> dict[str, Any]:
-    """{strategy, batches} of a plan for ``hosts`` hosts; of a canary ``after``, too: the steps after each batch. ``first``: nothing was ever deployed.
+def shape_of(request: Mapping[str, Any], hosts: int, *, first: Callable[[], bool]) -> dict[str, Any]:
+    """{strategy, batches} of a plan for ``hosts`` hosts; of a canary ``after``, too: the steps after each batch.
 
-    A recovery goes on with the shape of what was cut off, which its request brings along.
+    ``first``: whether nothing was ever deployed, which only a canary asks. A recovery goes on with the shape of what was cut off: its request brings it.
     """
     strategy = str(request["strategy"])
     if request.get("after"):
         return {"strategy": strategy, "batches": batch_widths(hosts, request["batches"]), "after": request["after"]}
     if strategy != "canary" or request["kind"] not in CANARY_KINDS:
         widths = batch_widths(hosts, request["batches"])
-        return {"strategy": strategy, **(_adaptive(widths, hosts, request) if request.get("adaptive") and hosts > 1 else {"batches": widths})}
+        adapts = strategy == "rolling" and request.get("adaptive") and hosts > 1
+        return {"strategy": strategy, **(_adaptive(widths, hosts, request) if adapts else {"batches": widths})}
     # Only a canary pays for the import.
     from ansible_collections.fraisier.deploy.plugins.plugin_utils.planning.canary import DEFAULT_STEPS, read_canary
 
-    canary = read_canary(request.get("steps") or DEFAULT_STEPS, hosts, weights=bool(request.get("weights")), first=first)
+    canary = read_canary(request.get("steps") or DEFAULT_STEPS, hosts, weights=bool(request.get("weights")), first=first())
     return {"strategy": strategy, "batches": canary.batches, "after": [[step.to_dict() for step in steps] for steps in canary.after]}

@@ -85,3 +85,11 @@ def test_a_share_that_could_not_be_set_halts_whatever_the_budget(progress: Progr
     progress.record("web1", "weight", "failed", None, {"code": "PROVIDER_ERROR", "message": "lb1 is away"}, True)
     decision = progress.may_go()
     assert (decision.go, decision.reason) == (False, "the canary's share of the traffic could not be set: lb1 is away")
+
+
+def test_a_share_that_could_not_be_set_back_is_told_at_the_end(progress: Progress) -> None:
+    progress.record("web1", "weight", "failed", None, {"code": "PROVIDER_ERROR", "message": "lb1 is away"}, True)
+    progress.begin_undo()
+    assert "still in force" not in progress.outcome()[1]
+    progress.record("web1", "weight", "failed", None, {"code": "PROVIDER_ERROR", "message": "lb1 is away"}, True)
+    assert progress.outcome()[1].endswith("; the canary's share of the traffic is still in force, for it could not be set back: lb1 is away")

@@ -22,7 +22,7 @@ REQUEST: dict[str, Any] = {"kind": "deploy", "fraise": "shop_api", "environment"
 @pytest.fixture
 def current() -> OpenDeployment:
     """A deployment of twelve hosts in batches from 1 to 4, none begun."""
-    plan = {"hosts": HOSTS, "groups": [HOSTS], **shape_of(REQUEST, len(HOSTS), first=False)}
+    plan = {"hosts": HOSTS, "groups": [HOSTS], **shape_of(REQUEST, len(HOSTS), first=lambda: False)}
     progress = Progress.start("2.0", "1.0", HOSTS, 2)
     return OpenDeployment("2.0", plan, progress, None, None, Admission(REQUEST), request=REQUEST)
 
@@ -78,9 +78,14 @@ def test_a_failure_within_the_budget_halves_too(current: OpenDeployment) -> None
 
 
 def test_a_recovery_takes_the_bounds_of_the_plan_that_was_cut_off(current: OpenDeployment) -> None:
-    again = shape_of({**REQUEST, "kind": "recover", "batches": current.plan["batches"], "adaptive": current.plan["adaptive"]}, 12, first=False)
+    again = shape_of({**REQUEST, "kind": "recover", "batches": current.plan["batches"], "adaptive": current.plan["adaptive"]}, 12, first=lambda: False)
     assert again == {"strategy": "rolling", "batches": [12], "adaptive": current.plan["adaptive"]}
 
 
+def test_a_canary_that_goes_back_does_not_adapt() -> None:
+    back = shape_of({**REQUEST, "strategy": "canary", "kind": "rollback"}, 5, first=lambda: False)
+    assert back == {"strategy": "canary", "batches": [1, 4]}
+
+
 def test_one_host_has_nothing_to_adapt() -> None:
-    assert shape_of(REQUEST, 1, first=False) == {"strategy": "rolling", "batches": [1]}
+    assert shape_of(REQUEST, 1, first=lambda: False) == {"strategy": "rolling", "batches": [1]}
