@@ -26,7 +26,8 @@ class ActionModule(FraisierAction):
         while answer.get("wait"):
             if answer["reason"] != told:
                 told = answer["reason"]
-                self.say(f"  == {told}")
+                if not answer.get("known"):
+                    self.say(f"  == {told}")
             time.sleep(POLL_SECONDS)
             answer = self._ask({"again": True, **asked})
         keys = ("go", "halts", "moved", "over", "promoted", "reason", "failed_hosts", "batch", "batches", "undo", "last_good")

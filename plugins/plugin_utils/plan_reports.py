@@ -36,6 +36,7 @@ def plan_report(plan: Mapping[str, Any]) -> list[str]:
     lines += table(("BATCH", "HOST", "CURRENT", "TARGET", "RUNS"), rows)
     after = enumerate(document.get("after") or [], start=1)
     lines += [f"After batch {number}: {', '.join(step_text(step) for step in steps)}" for number, steps in after if steps]
+    lines += _shape_lines(document)
     unknown = [host for host, entry in document["hosts"].items() if entry["target_digest"] is None]
     if unknown:
         lines.append(f"What {document['version']} holds is not known before it is fetched, on {len(unknown)} hosts: give source.archive.sha256, or a tag")
@@ -43,6 +44,19 @@ def plan_report(plan: Mapping[str, Any]) -> list[str]:
     lines += _story(plan) + _approval_lines(plan)
     lines += [f"In its way now: {obstacle['what']} [{obstacle['code']}]" for obstacle in plan.get("obstacles") or []]
     lines.append(f"Hash: {plan['hash']}")
+    return lines
+
+
+def _shape_lines(document: Mapping[str, Any]) -> list[str]:
+    """What the batches above do not show: that they adapt, and that there is a watch."""
+    adaptive, watch = document.get("adaptive"), document.get("watch")
+    lines = []
+    if adaptive:
+        lines.append(
+            f"Batches adapt: {adaptive['first']} first, {adaptive['first']} more after a healthy one, at most {adaptive['most']}, half after a bad one"
+        )
+    if watch:
+        lines.append(f"After the last batch: watched for {watch['seconds']:g} s, a look every {watch['interval']:g} s")
     return lines
 
 

@@ -60,13 +60,15 @@ def test_a_bad_release_ends_with_the_first_host(shop: LocalFleet) -> None:
 
 
 def test_a_plan_names_the_bounds_and_a_deployment_without_them_is_not_it(shop: LocalFleet) -> None:
-    made = shop.controller.run("plan", fraise="shop_api", version="2.0.0")
+    made = shop.controller.run("plan", fraise="shop_api", version="2.0.0", fraise_watch=1)
     assert made.code == 0, made.output
+    assert "Batches adapt: 1 first, 1 more after a healthy one, at most 4, half after a bad one" in made.output
+    assert "After the last batch: watched for 1 s, a look every 1 s" in made.output
     name = made.output.rpartition("Hash: ")[2].split()[0]
-    other = shop.controller.run("deploy", fraise="shop_api", plan=name, rolling_adaptive=False)
+    other = shop.controller.run("deploy", fraise="shop_api", plan=name, rolling_adaptive=False, fraise_watch=1)
     assert other.code != 0
     assert "rolling_adaptive: planned first 1, least 1, most 4, batches 9, found nothing" in other.output
-    run = shop.controller.run("deploy", fraise="shop_api", plan=name)
+    run = shop.controller.run("deploy", fraise="shop_api", plan=name, fraise_watch=1)
     assert run.code == 0, run.output
     assert set(shop.serving().values()) == {"2.0.0"}
 

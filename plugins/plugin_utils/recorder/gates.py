@@ -36,17 +36,18 @@ class Gates(Questions):
     def _op_gate(self, request: dict[str, Any], reply: Reply) -> None:
         current, at = self._open(), request["at"]
         self._require_controller()
-        none_left = False
+        none_left = goes_on = False
         if not request.get("again"):
             if at == "during":
-                self._begin_step(current, request["step"])
+                goes_on = self._begin_step(current, request["step"])
             elif at == "before":
                 none_left = not self._begin_batch(current)
         if self.settings.get("required") and self.sink.away and current.lease is not None:
             current.progress.halted = current.progress.halted or f"the store is away and fraisier_store_required is set ({self.sink.away})"
         waiting = None if none_left else self.obedience.hold(current, at)
         if waiting is not None:
-            reply({"ok": True, **waiting, "told": self.obedience.heard()})
+            # What was said when the step began need not be said at each look.
+            reply({"ok": True, **waiting, "known": goes_on and current.waits.holding == "step", "told": self.obedience.heard()})
             return
         promoted = at == "during" and end_step(current)
         decision = current.progress.may_go()
@@ -81,15 +82,17 @@ class Gates(Questions):
         self._check_staged(current)
         return True
 
-    def _begin_step(self, current: OpenDeployment, step: dict[str, Any]) -> None:
+    def _begin_step(self, current: OpenDeployment, step: dict[str, Any]) -> bool:
+        """A step begins, if there is anything to watch in it; whether it had begun before and goes on."""
         if step.get("watches"):
             from ansible_collections.fraisier.deploy.plugins.plugin_utils.recorder.watching import begin_watch
 
             if not begin_watch(current):
-                return
+                return False
         began = begin_step(current, step, self.clock())
         if began is not None:
             self.emit("deployment.validating" if step.get("watches") else "gate.waiting", began)
+        return began is None
 
     def _check_staged(self, current: OpenDeployment) -> None:
         """What was staged is known by its digest now: a release in quarantine goes no further, under whatever name."""
